@@ -35,6 +35,7 @@ type OutputQuery struct {
 	From   Cursor // where to begin
 	Stream Stream // only this stream; 0 means both, in the order in which they arrived
 	Follow bool   // go on until the task is over or, where From names an attempt, until that has ended
+	Rest   bool   // with From.Attempt: go on with the attempts after it, as a query that began without naming one
 }
 
 // A Chunk is a piece of output, a gap in it, or the end of an attempt. Exactly one of Data, Gap and
