@@ -37,10 +37,12 @@ func (v Violations) Err() error {
 	return v
 }
 
-func (v Violations) Error() string {
+func (v Violations) Error() string { return v.text(fullPath) }
+
+func (v Violations) text(path func(string) string) string {
 	parts := make([]string, len(v))
 	for i, one := range v {
-		parts[i] = fullPath(one.Path) + ": " + one.Message
+		parts[i] = strings.TrimPrefix(path(one.Path)+": "+one.Message, ": ")
 	}
 	return strings.Join(parts, "; ")
 }

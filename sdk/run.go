@@ -1,10 +1,6 @@
 package sdk
 
-import (
-	"time"
-
-	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
-)
+import "time"
 
 // A SelfStarter is a [Task] that says itself when its work has begun, by calling [Run.Started]; its
 // StartsItself method is a mark and does nothing. Implement it where an attempt first pulls,
@@ -27,30 +23,28 @@ type Stats struct {
 // Started says that the work has begun, and what it is called in the runner's own terms, such as a
 // process or container id of at most 256 bytes. Only the first call counts. A [SelfStarter] that
 // never calls it has begun with its first output, or when Run returns.
-func (r *Run) Started(externalID string) { r.c.started(externalID) }
+func (r *Run) Started(externalID string) { r.a.queue.started(externalID) }
 
 // Event tells something worth knowing, such as that an image was pulled. The name is a word; the
 // message may be empty; at most 32 attributes are sent.
 func (r *Run) Event(name, message string, attrs map[string]string) {
-	r.c.event(name, message, attrs)
+	r.a.event(name, message, attrs)
 }
 
 // Stats tells resource use. Call it as often as the numbers are worth it, say every few seconds.
-func (r *Run) Stats(s Stats) { r.c.stats(s) }
+func (r *Run) Stats(s Stats) { r.a.stats(s) }
 
 // Deadline returns when a stop turns from asking to forcing, or the zero time while nobody has asked
 // the attempt to end. A second stop may bring it nearer.
-func (r *Run) Deadline() time.Time { return r.c.deadline() }
+func (r *Run) Deadline() time.Time { return r.a.deadline() }
 
 // Force returns a channel that is closed when the grace of a stop is over: what still runs must then
 // be killed at once, and Run must return. Every Force comes after the end of Run's context.
-func (r *Run) Force() <-chan struct{} { return r.c.force }
+func (r *Run) Force() <-chan struct{} { return r.a.force }
 
 // StopReason returns why the attempt is to end, or [StopUnknown] while nobody has asked.
-func (r *Run) StopReason() StopReason { return r.c.stopReason() }
+func (r *Run) StopReason() StopReason { return r.a.stopReason() }
 
 // StopGrace returns how long a stop that the plugin begins by itself waits between asking and
 // forcing.
-func (r *Run) StopGrace() time.Duration { return r.c.grace }
-
-var _ = pluginv1.Result_RESULT_UNSPECIFIED
+func (r *Run) StopGrace() time.Duration { return r.a.grace }

@@ -44,6 +44,8 @@ type Info struct {
 	Kinds   []Kind            // at least one
 	Labels  map[string]string // defaults for selectors; the operator's configuration wins
 	MaxRuns int               // attempts at one time; 0 means no limit
+
+	ConfigSchema []byte // JSON Schema of the operator's settings; only for a [Configurer]
 }
 
 // A Kind is a type of workload.
@@ -80,7 +82,14 @@ type Build struct {
 	StateDir string            // a private directory that survives the process; empty means none
 	DryRun   bool              // the result is thrown away: check only
 	Log      hclog.Logger
+	Launch   Launch // where the host has put this plugin
+
+	warnings Violations
 }
+
+// Warn remarks on the task without refusing it; the path counts as in [Violation]. It may be called
+// until BuildTask returns, by the goroutine that called it.
+func (b *Build) Warn(path, format string, args ...any) { b.warnings.Add(path, format, args...) }
 
 // A Run is one attempt, and the way to tell the host about it. Its methods may be called from any
 // goroutine until the attempt's Run returns.
@@ -93,5 +102,5 @@ type Run struct {
 	Stdout io.Writer // any bytes, at any rate; writing waits while the host is behind
 	Stderr io.Writer
 
-	c *conn
+	a *attempt
 }

@@ -1,0 +1,234 @@
+package sdk
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
+)
+
+const (
+	maxPending = 256 << 10 // bytes that a run may have waiting; a message is about as large at most
+	maxItems   = 1024      // frames that a run may have waiting
+	firstData  = 4 << 10   // first size of a buffer; the next one is maxPending
+	itemCost   = 64        // what a frame without output weighs, beside its texts
+)
+
+// ErrOver is what writing to a run returns once the run is over, and ErrStreamBroken what it returns
+// once the host no longer listens.
+var (
+	ErrOver         = errors.New("the attempt is over")
+	ErrStreamBroken = errors.New("the host no longer listens to this attempt")
+)
+
+// A queue holds what a run has to tell until it is sent. Writers wait while it is full; the one
+// goroutine that sends never waits for a writer. Output of the same stream grows together, so that
+// what a slow host reads comes in few large frames.
+type queue struct {
+	mu      sync.Mutex
+	room    sync.Cond // on mu; signaled when batch has become empty and when err is set
+	batch   batch     // guarded by mu
+	weight  int       // guarded by mu; bytes in batch
+	begun   bool      // guarded by mu; Started has been queued
+	waiting int       // guarded by mu; writers in room
+	err     error     // guarded by mu; set once: nothing is taken any more
+	totals  [2]uint64 // guarded by mu; bytes taken, per stream
+
+	wake chan struct{} // holds a token when batch is not empty
+}
+
+// A batch is a sequence of frames, with the bytes of their output side by side.
+type batch struct {
+	items []item
+	data  []byte
+	last  bool // its last item is the Exited frame
+}
+
+// An item is a frame, or n bytes of a stream.
+type item struct {
+	frame  *pluginv1.Frame
+	stream pluginv1.Stream
+	offset uint64
+	n      int
+}
+
+func (q *queue) init() {
+	q.room.L = &q.mu
+	q.wake = make(chan struct{}, 1)
+}
+
+// write queues a copy of p. It returns when all of p is queued or nothing more is taken.
+func (q *queue) write(stream pluginv1.Stream, p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	written := 0
+	for written < len(p) {
+		if err := q.await(); err != nil {
+			return written, err
+		}
+		q.begin("")
+		n := min(len(p)-written, maxPending-q.weight)
+		q.output(stream, p[written:written+n])
+		written += n
+		q.poke()
+	}
+	return written, nil
+}
+
+// event queues a frame that weighs about so many bytes.
+func (q *queue) event(f *pluginv1.Frame, weight int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.await() != nil {
+		return
+	}
+	q.begin("")
+	q.push(f, weight)
+	q.poke()
+}
+
+// started queues the Started frame unless that has been done.
+func (q *queue) started(externalID string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil && !q.begun {
+		q.begin(externalID)
+		q.poke()
+	}
+}
+
+// finish queues the Exited frame, with the totals filled in, and takes nothing more. With begun a
+// missing Started goes before it.
+func (q *queue) finish(x *pluginv1.Exited, begun bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil {
+		return
+	}
+	if begun {
+		q.begin("")
+	}
+	x.StdoutBytes, x.StderrBytes = q.totals[0], q.totals[1]
+	q.push(&pluginv1.Frame{Time: timestamppb.Now(), Body: &pluginv1.Frame_Exited{Exited: x}}, 0)
+	q.batch.last = true
+	q.close(ErrOver)
+	q.poke()
+}
+
+// breakOff drops what waits and takes nothing more.
+func (q *queue) breakOff() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil || q.batch.last {
+		q.batch.items, q.weight = nil, 0
+		q.close(ErrStreamBroken)
+	}
+}
+
+// take swaps what is queued against the empty batch b.
+func (q *queue) take(b *batch) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.batch, *b = *b, q.batch
+	q.weight = 0
+	if q.waiting > 0 {
+		q.room.Broadcast()
+	}
+}
+
+// The methods below are called with mu held.
+
+func (q *queue) await() error {
+	for q.err == nil && (q.weight >= maxPending || len(q.batch.items) >= maxItems) {
+		q.waiting++
+		q.room.Wait()
+		q.waiting--
+	}
+	return q.err
+}
+
+func (q *queue) begin(externalID string) {
+	if q.begun {
+		return
+	}
+	q.begun = true
+	q.push(&pluginv1.Frame{Time: timestamppb.New(time.Now()), Body: &pluginv1.Frame_Started{
+		Started: &pluginv1.Started{ExternalId: clip(externalID, 256)},
+	}}, itemCost)
+}
+
+func (q *queue) push(f *pluginv1.Frame, weight int) {
+	q.batch.items = append(q.batch.items, item{frame: f})
+	q.weight += weight
+}
+
+func (q *queue) output(stream pluginv1.Stream, p []byte) {
+	total := &q.totals[0]
+	if stream == pluginv1.Stream_STREAM_STDERR {
+		total = &q.totals[1]
+	}
+	b := &q.batch
+	b.append(p)
+	if last := len(b.items) - 1; last >= 0 && b.items[last].n > 0 && b.items[last].stream == stream {
+		b.items[last].n += len(p)
+	} else {
+		b.items = append(b.items, item{stream: stream, offset: *total, n: len(p)})
+	}
+	*total += uint64(len(p))
+	q.weight += len(p)
+}
+
+func (q *queue) poke() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (q *queue) close(err error) {
+	q.err = err
+	q.room.Broadcast()
+}
+
+// buffers holds the large buffers of runs that have ended.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, maxPending)
+	return &b
+}}
+
+func (b *batch) append(p []byte) {
+	if len(b.data)+len(p) > cap(b.data) {
+		b.grow(len(b.data) + len(p))
+	}
+	b.data = append(b.data, p...)
+}
+
+func (b *batch) grow(need int) {
+	if need <= firstData {
+		b.data = append(make([]byte, 0, firstData), b.data...)
+		return
+	}
+	large := *buffers.Get().(*[]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	b.data = append(large[:0], b.data...)
+}
+
+// clear makes b empty, keeping its memory.
+func (b *batch) clear() {
+	clear(b.items)
+	b.items, b.data, b.last = b.items[:0], b.data[:0], false
+}
+
+// free gives the memory of b back.
+func (b *batch) free() {
+	if cap(b.data) >= maxPending {
+		data := b.data[:0]
+		buffers.Put(&data)
+	}
+	*b = batch{}
+}
