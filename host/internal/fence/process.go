@@ -1,0 +1,109 @@
+package fence
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A Process is one process as the system's process table shows it.
+type Process struct {
+	PID     int
+	Parent  int
+	Group   int
+	Session int
+	State   byte   // R, S, D, T, Z and so on
+	Start   uint64 // see Ident
+}
+
+// Dead reports whether nothing is left of the process but its exit status.
+func (p Process) Dead() bool { return p.State == 'Z' || p.State == 'X' }
+
+// Environ returns the variables with prefix in the environment with which the process was started.
+// What may not be read is empty.
+func (p Process) Environ(prefix string) map[string]string {
+	raw := environ(p.PID)
+	if !bytes.Contains(raw, []byte(prefix)) {
+		return nil
+	}
+	vars := make(map[string]string)
+	for entry := range bytes.SplitSeq(raw, []byte{0}) {
+		if name, value, ok := strings.Cut(string(entry), "="); ok && strings.HasPrefix(name, prefix) {
+			vars[name] = value
+		}
+	}
+	return vars
+}
+
+// Waits between two looks at the process table.
+const (
+	firstPause = 2 * time.Millisecond
+	lastPause  = 100 * time.Millisecond
+)
+
+// Kill kills every process that match accepts until two looks in a row find none, or ctx ends. The
+// error then names some of those that are left.
+func Kill(ctx context.Context, match func(Process) bool) error {
+	pause := firstPause
+	for clean := 0; clean < 2; {
+		left, err := matching(match)
+		if err != nil {
+			return err
+		}
+		if len(left) == 0 {
+			clean++
+			continue
+		}
+		clean = 0
+		for _, p := range left {
+			if err := signalExactly(p.PID, p.Start, syscall.SIGKILL); err != nil && !errors.Is(err, ErrGone) {
+				return fmt.Errorf("kill process %d: %w", p.PID, err)
+			}
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return fmt.Errorf("%d processes are still alive, %d among them: %w", len(left), left[0].PID, err)
+		}
+		pause = min(2*pause, lastPause)
+	}
+	return nil
+}
+
+// matching returns the living processes that match accepts, without us and our ancestors.
+func matching(match func(Process) bool) ([]Process, error) {
+	all, err := Processes()
+	if err != nil {
+		return nil, err
+	}
+	parent := make(map[int]int, len(all))
+	for _, p := range all {
+		parent[p.PID] = p.Parent
+	}
+	spared := make(map[int]bool)
+	for pid := os.Getpid(); pid > 0 && !spared[pid]; pid = parent[pid] {
+		spared[pid] = true
+	}
+	var found []Process
+	for _, p := range all {
+		if !p.Dead() && !spared[p.PID] && match(p) {
+			found = append(found, p)
+		}
+	}
+	return found, nil
+}
+
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

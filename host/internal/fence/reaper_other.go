@@ -1,0 +1,7 @@
+//go:build !linux
+
+package fence
+
+import "errors"
+
+func becomeSubreaper() error { return errors.ErrUnsupported }
