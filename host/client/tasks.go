@@ -77,7 +77,7 @@ func (c *Client) List(ctx context.Context, q task.Query) (*task.List, error) {
 	for _, p := range q.Phases {
 		v.Add("phase", string(p))
 	}
-	if s := selectorText(q.Labels); s != "" {
+	if s := q.Labels.String(); s != "" {
 		v.Set("labelSelector", s)
 	}
 	if q.System {

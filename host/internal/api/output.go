@@ -1,0 +1,286 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// mediaEvents is the media type of event streams.
+const mediaEvents = "text/event-stream"
+
+func (s *Server) readOutput(w http.ResponseWriter, r *http.Request) error {
+	events := strings.Contains(r.Header.Get("Accept"), mediaEvents)
+	q, complete, err := outputQuery(r, events)
+	if err != nil {
+		return err
+	}
+	name := task.Name(r.PathValue("name"))
+	t, err := s.find(name, q.UID)
+	if err != nil {
+		return err
+	}
+	q.UID = t.Metadata.UID
+	reader := OutputReader(noOutput{})
+	if !complete {
+		if reader, err = s.backend.Tasks.Output(name, q); err != nil {
+			return err
+		}
+	}
+	defer reader.Close()
+	var enc outputEncoder = &rawEncoder{uid: q.UID}
+	if events {
+		enc = &eventEncoder{uid: q.UID.String()}
+	}
+	return s.sendOutput(w, r, reader, enc)
+}
+
+// noOutput reads nothing.
+type noOutput struct{}
+
+func (noOutput) Next(context.Context) (task.Chunk, error) { return task.Chunk{}, io.EOF }
+func (noOutput) Close()                                   {}
+
+// outputQuery reads what output r wants. Complete says that the reader, who resumes, has it all.
+func outputQuery(r *http.Request, events bool) (q task.OutputQuery, complete bool, err error) {
+	p := readParams(r, "attempt", "stream", "follow", "offset", "uid")
+	q = task.OutputQuery{UID: p.uid("uid"), Stream: p.stream("stream"), Follow: p.flag("follow")}
+	q.From.Attempt = p.number("attempt", 1<<31-1)
+	p.offset("offset", q.Stream, &q.From)
+	if err := p.err(); err != nil {
+		return q, false, err
+	}
+	if id := r.Header.Get("Last-Event-ID"); events && id != "" {
+		complete, err = resume(&q, id)
+	}
+	return q, complete, err
+}
+
+// offset reads bytes to skip: one number for one stream, two with a dot between them for both.
+func (p *params) offset(name string, stream task.Stream, c *task.Cursor) {
+	if !p.has(name) {
+		return
+	}
+	ok := false
+	switch {
+	case stream == task.Stdout:
+		c.Stdout, ok = parseOffset(p.text(name))
+	case stream == task.Stderr:
+		c.Stderr, ok = parseOffset(p.text(name))
+	default:
+		ok = parseOffsets(p.text(name), c)
+	}
+	if !ok {
+		p.fail(name, "want a number of bytes with stream=stdout or stream=stderr, and otherwise STDOUT.STDERR, such as 4096.0")
+	}
+}
+
+func parseOffset(s string) (int64, bool) {
+	n, err := strconv.ParseUint(s, 10, 63)
+	return int64(n), err == nil
+}
+
+func parseOffsets(s string, c *task.Cursor) bool {
+	stdout, stderr, both := strings.Cut(s, ".")
+	var ok1, ok2 bool
+	c.Stdout, ok1 = parseOffset(stdout)
+	c.Stderr, ok2 = parseOffset(stderr)
+	return both && ok1 && ok2
+}
+
+// appendEventID writes a place in the output of a task: uid/attempt/stdoutOffset.stderrOffset.
+func appendEventID(b []byte, uid string, c task.Cursor) []byte {
+	b = append(append(b, uid...), '/')
+	b = append(strconv.AppendInt(b, int64(c.Attempt), 10), '/')
+	b = append(strconv.AppendInt(b, c.Stdout, 10), '.')
+	return strconv.AppendInt(b, c.Stderr, 10)
+}
+
+// parseEventID is the inverse of appendEventID. An empty uid stands for any.
+func parseEventID(id string) (uid task.UID, c task.Cursor, ok bool) {
+	parts := strings.Split(id, "/")
+	if len(parts) != 3 {
+		return uid, c, false
+	}
+	uid, err := task.ParseUID(parts[0])
+	attempt, err2 := strconv.ParseUint(parts[1], 10, 31)
+	c.Attempt = int(attempt)
+	return uid, c, err == nil && err2 == nil && attempt > 0 && parseOffsets(parts[2], &c)
+}
+
+// resume makes q go on after the event of that id. Complete says that nothing comes after it.
+func resume(q *task.OutputQuery, id string) (complete bool, err error) {
+	uid, from, ok := parseEventID(id)
+	if !ok {
+		return false, badField("Last-Event-ID", "want uid/attempt/stdoutOffset.stderrOffset, as in the id of an event")
+	}
+	if q.UID.IsZero() {
+		q.UID = uid
+	}
+	if !uid.IsZero() && uid != q.UID {
+		return false, badField("Last-Event-ID", "its uid differs from the parameter uid")
+	}
+	asked := q.From.Attempt
+	if asked > from.Attempt {
+		return false, badField("Last-Event-ID", "its attempt lies before the parameter attempt")
+	}
+	q.From, q.Rest = from, asked == 0
+	return asked != 0 && asked < from.Attempt, nil
+}
+
+// An outputEncoder writes output in one format.
+type outputEncoder interface {
+	begin(h http.Header)
+	appendStart(b []byte) []byte
+	appendChunk(b []byte, c task.Chunk) ([]byte, error)
+	appendKeepAlive(b []byte) []byte
+	// appendEnd writes how the output ended; nil means that it is complete. Cut says that the
+	// format cannot tell, so that the connection must.
+	appendEnd(b []byte, h http.Header, err error) (end []byte, cut bool)
+}
+
+const (
+	// ahead is how many chunks are read before they are written.
+	ahead = 4
+	// maxBatch bounds what is written at once, in bytes, but for the last chunk in it.
+	maxBatch = 64 << 10
+)
+
+// A pump reads ahead. Its chunks are closed at the end, and err is set then.
+type pump struct {
+	chunks chan task.Chunk
+	err    error // io.EOF at the proper end; valid once chunks is closed
+}
+
+func startPump(ctx context.Context, reader OutputReader) *pump {
+	p := &pump{chunks: make(chan task.Chunk, ahead)}
+	go func() {
+		defer close(p.chunks)
+		for {
+			c, err := reader.Next(ctx)
+			if err != nil {
+				p.err = err
+				return
+			}
+			select {
+			case p.chunks <- c:
+			case <-ctx.Done():
+				p.err = context.Cause(ctx)
+				return
+			}
+		}
+	}()
+	return p
+}
+
+// wait returns when the pump has stopped reading.
+func (p *pump) wait() {
+	for range p.chunks { //nolint:revive // what was read ahead is dropped
+	}
+}
+
+// sendOutput writes what reader gives until its end, the client's, or the server's.
+func (s *Server) sendOutput(w http.ResponseWriter, r *http.Request, reader OutputReader, enc outputEncoder) error {
+	rec, ok := w.(*recorder)
+	if !ok {
+		return fmt.Errorf("output needs a recorder, got %T", w)
+	}
+	enc.begin(w.Header())
+	if r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	p := startPump(ctx, reader)
+	defer p.wait()
+	defer cancel(context.Canceled)
+	out := &outputWriter{w: rec, enc: enc}
+	if out.buf = enc.appendStart(out.buf); out.flush() != nil {
+		return nil // nobody is there to be told
+	}
+	if err := s.copyOutput(out, p); err != nil {
+		s.log.Debug("an output stream broke", "path", r.URL.Path, "error", err)
+		rec.abort = true
+	}
+	return nil
+}
+
+// copyOutput writes chunks as they come. It returns an error when the answer must be cut.
+func (s *Server) copyOutput(out *outputWriter, p *pump) error {
+	tick := time.NewTicker(keepAliveInterval)
+	defer tick.Stop()
+	for idle := true; ; {
+		select {
+		case c, more := <-p.chunks:
+			if !more {
+				return s.endOutput(out, p.err)
+			}
+			idle = false
+			if err := out.write(c, len(p.chunks) == 0); err != nil {
+				return err
+			}
+		case <-tick.C:
+			if idle {
+				out.buf = out.enc.appendKeepAlive(out.buf)
+				if err := out.flush(); err != nil {
+					return err
+				}
+			}
+			idle = true
+		case <-s.stopping.Done():
+			return s.endOutput(out, task.ErrClosed)
+		}
+	}
+}
+
+func (s *Server) endOutput(out *outputWriter, err error) error {
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	var cut bool
+	out.buf, cut = out.enc.appendEnd(out.buf, out.w.Header(), err)
+	if flushed := out.flush(); flushed != nil {
+		return flushed
+	}
+	if cut {
+		return err
+	}
+	return nil
+}
+
+// An outputWriter gathers what is written at once.
+type outputWriter struct {
+	w   *recorder
+	enc outputEncoder
+	buf []byte
+}
+
+// write adds c, and writes what is gathered where now says that nothing more is at hand.
+func (o *outputWriter) write(c task.Chunk, now bool) (err error) {
+	if o.buf, err = o.enc.appendChunk(o.buf, c); err != nil {
+		return err
+	}
+	if now || len(o.buf) >= maxBatch {
+		return o.flush()
+	}
+	return nil
+}
+
+// flush hands everything to the connection, which must take it within writeTimeout.
+func (o *outputWriter) flush() error {
+	extend(o.w)
+	if len(o.buf) > 0 {
+		if _, err := o.w.Write(o.buf); err != nil {
+			return err
+		}
+	}
+	o.buf = o.buf[:0]
+	return o.w.control.Flush()
+}

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// maxPageBytes bounds the items of one page; a single item may be larger.
+const maxPageBytes = MaxBody - 64<<10
+
+// A pageHead is a list without its items.
+type pageHead struct {
+	APIVersion string        `json:"apiVersion"`
+	Kind       string        `json:"kind"`
+	Metadata   task.ListMeta `json:"metadata"`
+	UID        *task.UID     `json:"uid,omitempty"`
+}
+
+// respondPage answers with a list whose items are encoded already.
+func respondPage(w http.ResponseWriter, head pageHead, items [][]byte) error {
+	body, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	body = append(body[:len(body)-1], `,"items":[`...)
+	body = append(body, bytes.Join(items, []byte(","))...)
+	body = append(body, "]}\n"...)
+	respondBytes(w, http.StatusOK, body)
+	return nil
+}
+
+func marshal[T any](v T) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
+}
+
+// fitting asks for a page and encodes its items. Where they are longer than maxPageBytes together, it
+// asks again for as many as fit, so that the page's continue token is right.
+func fitting[L, T any](
+	limit int, query func(limit int) (L, []T, error), encode func(T) ([]byte, error),
+) (L, [][]byte, error) {
+	for {
+		list, items, err := query(limit)
+		if err != nil {
+			return list, nil, err
+		}
+		encoded, fits, err := encodeFitting(items, encode)
+		if err != nil || fits {
+			return list, encoded, err
+		}
+		limit = len(encoded)
+	}
+}
+
+// encodeFitting encodes items up to maxPageBytes, and at least one. Fits says that these are all.
+func encodeFitting[T any](items []T, encode func(T) ([]byte, error)) (encoded [][]byte, fits bool, err error) {
+	encoded, size := make([][]byte, 0, len(items)), 0
+	for _, item := range items {
+		b, err := encode(item)
+		if err != nil {
+			return nil, false, err
+		}
+		if size += len(b); size > maxPageBytes && len(encoded) > 0 {
+			return encoded, false, nil
+		}
+		encoded = append(encoded, b)
+	}
+	return encoded, true, nil
+}
