@@ -92,7 +92,7 @@ func (p *process) serve() {
 
 // newServer makes the gRPC server; opts hold TLS credentials if the host asked for TLS.
 func (p *process) newServer(opts []grpc.ServerOption) *grpc.Server {
-	opts = append(opts, serverOptions()...)
+	opts = append(opts, ServerOptions()...)
 	if !p.env.tls {
 		opts = append(opts, grpc.Creds(PeerCredentials(p.env.hostPID)))
 	}
@@ -112,8 +112,8 @@ func (p *process) newServer(opts []grpc.ServerOption) *grpc.Server {
 	return grpc.NewServer(opts...)
 }
 
-// serverOptions are what every server of this service should have.
-func serverOptions() []grpc.ServerOption {
+// ServerOptions are what a server of a [Service] needs to keep the limits of the contract.
+func ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(MaxMessage),
 		grpc.MaxSendMsgSize(MaxMessage),
