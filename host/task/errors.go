@@ -10,16 +10,21 @@ import (
 
 // A FieldError says what is wrong with one field.
 type FieldError struct {
-	Path    string `json:"path"`    // such as spec.workload.spec.args[1]; empty means the whole document
-	Message string `json:"message"` // what is wrong, and what would be right
+	Path    string `json:"path"`           // such as spec.workload.spec.args[1]; empty means the whole document
+	Message string `json:"message"`        // what is wrong, and what would be right
+	Line    int    `json:"line,omitempty"` // of a document in YAML, from 1; 0 means not known
 }
 
-// Error returns path and message.
+// Error returns line, path and message: "line 12: spec.slot: must not be empty".
 func (e FieldError) Error() string {
-	if e.Path == "" {
-		return e.Message
+	text := e.Message
+	if e.Path != "" {
+		text = e.Path + ": " + text
 	}
-	return e.Path + ": " + e.Message
+	if e.Line > 0 {
+		text = fmt.Sprintf("line %d: %s", e.Line, text)
+	}
+	return text
 }
 
 // FieldErrors are all problems of one document, in its order. A nil value means none.
