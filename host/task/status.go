@@ -92,7 +92,7 @@ const (
 	ReasonSucceeded     Reason = "succeeded"     // completed
 	ReasonFailed        Reason = "failed"        // failed: restart is never
 	ReasonTimeout       Reason = "timeout"       // failed: restart is never and the attempt timed out
-	ReasonRetriesSpent  Reason = "retriesSpent"  // failed
+	ReasonRetriesSpent  Reason = "retriesSpent"  // failed or panicked, after the last of MaxRetries
 	ReasonPermanent     Reason = "permanent"     // fatal: the runner says that no retry helps
 	ReasonCanceled      Reason = "canceled"      // canceled by a caller
 	ReasonDeleted       Reason = "deleted"       // canceled by a deletion

@@ -22,14 +22,18 @@ const (
 	LostHost       // the host failed under it
 )
 
-// MaxLosses is how often in a row a task is started again after its plugin failed.
-const MaxLosses = 5
+const (
+	// MaxLosses is how often in a row a task is started again after its plugin failed.
+	MaxLosses = 5
+	// MaxLossWait bounds the wait after a loss.
+	MaxLossWait = 30 * time.Second
+)
 
 // lossBackoff is the wait after losses to a plugin: it gives the plugin time to come back, and keeps
 // its tasks from returning all at once.
 var lossBackoff = task.Backoff{
 	First:  task.Duration(500 * time.Millisecond),
-	Max:    task.Duration(30 * time.Second),
+	Max:    task.Duration(MaxLossWait),
 	Factor: 2,
 	Jitter: task.Full,
 }
