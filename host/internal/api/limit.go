@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net"
 	"sync"
 )
@@ -43,4 +44,12 @@ func (c *limitConn) Close() error {
 	err := c.Conn.Close()
 	c.release()
 	return err
+}
+
+// CloseWrite tells the other end that nothing more comes, and leaves it time to read the rest.
+func (c *limitConn) CloseWrite() error {
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return w.CloseWrite()
+	}
+	return errors.ErrUnsupported
 }
