@@ -53,7 +53,7 @@ func New(opts Options) (*Engine, error) {
 	if e.orphans, err = orphan.Start(EnvRunID); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
-	e.spawner = startSpawner()
+	e.spawner = startSpawner(spawnThreads)
 	return e, nil
 }
 

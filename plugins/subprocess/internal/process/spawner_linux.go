@@ -2,57 +2,64 @@ package process
 
 import (
 	"runtime"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// A spawner forks.
+// A spawner forks on threads that live as long as it does, because the kernel sends a death signal
+// when the thread ends that forked, not when the process does.
+//
+// Measured with /bin/true on two processors, one such thread forks a fifth to a third less than Go's
+// scheduler does when left alone; four fork as much within the noise, about a twentieth less.
 type spawner struct {
-	jobs chan *spawn
-	done chan struct{}
+	jobs    chan *spawn
+	threads sync.WaitGroup
 }
 
+// spawnThreads is how many processes can be forked at once.
+const spawnThreads = 4
+
+// A spawn is one process to be forked. The fields above done go in, those below come out.
 type spawn struct {
-	path  string
-	argv  []string
-	attr  *syscall.ProcAttr
-	pid   int
-	err   error
-	ready chan struct{}
+	path string
+	argv []string
+	attr *syscall.ProcAttr
+	done chan struct{}
+
+	pid int
+	err error
 }
 
-var lockedSpawner = true
-
-func startSpawner() *spawner {
-	s := &spawner{jobs: make(chan *spawn), done: make(chan struct{})}
-	go s.serve()
+func startSpawner(threads int) *spawner {
+	s := &spawner{jobs: make(chan *spawn)}
+	for range threads {
+		s.threads.Go(s.serve)
+	}
 	return s
 }
 
+// serve forks until the spawner is closed. Its thread ends with it, and so does what it forked.
 func (s *spawner) serve() {
-	defer close(s.done)
 	runtime.LockOSThread()
-	if unix.Gettid() == unix.Getpid() {
-		panic("spawner on the main thread")
-	}
 	for job := range s.jobs {
 		job.pid, job.err = syscall.ForkExec(job.path, job.argv, job.attr)
-		close(job.ready)
+		close(job.done)
 	}
 }
 
+// fork starts a process that is killed when this one dies.
 func (s *spawner) fork(path string, argv []string, attr *syscall.ProcAttr) (int, error) {
-	if !lockedSpawner {
-		return syscall.ForkExec(path, argv, attr)
-	}
-	job := &spawn{path: path, argv: argv, attr: attr, ready: make(chan struct{})}
+	attr.Sys.Pdeathsig = unix.SIGKILL
+	job := &spawn{path: path, argv: argv, attr: attr, done: make(chan struct{})}
 	s.jobs <- job
-	<-job.ready
+	<-job.done
 	return job.pid, job.err
 }
 
+// close ends the threads. All attempts must be over.
 func (s *spawner) close() {
 	close(s.jobs)
-	<-s.done
+	s.threads.Wait()
 }

@@ -60,7 +60,7 @@ func (a *attempt) spawn(path string) error {
 	argv, files := a.arguments(stdout, stderr)
 	attr := &syscall.ProcAttr{
 		Dir: a.cmd.Dir, Env: a.cmd.Env, Files: files,
-		Sys: &syscall.SysProcAttr{PidFD: &a.pidfd, Pdeathsig: unix.SIGKILL},
+		Sys: &syscall.SysProcAttr{PidFD: &a.pidfd},
 	}
 	if attr.Dir == "" {
 		attr.Dir = "/"

@@ -45,8 +45,8 @@ func New(body string, _ Naming) (*File, error) {
 // Path is what the interpreter is told to run.
 func (f *File) Path() string { return "/dev/fd/" + strconv.Itoa(ChildFD) }
 
-// Inherit returns the descriptor that the task must have as [ChildFD].
-func (f *File) Inherit() (fd int, ok bool) { return int(f.file.Fd()), true }
+// File returns what the task must have as [ChildFD].
+func (f *File) File() *os.File { return f.file }
 
 // Close releases the file. What the interpreter has opened stays open to it.
 func (f *File) Close() error { return f.file.Close() }

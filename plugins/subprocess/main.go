@@ -1,0 +1,38 @@
+// The runner plugin for processes: kind Subprocess of solti.io/v1. docs/subprocess.md tells submitters
+// and operators what it does.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/soltihq/solti-host/plugins/subprocess/internal/process"
+	"github.com/soltihq/solti-host/plugins/subprocess/internal/runner"
+	"github.com/soltihq/solti-host/sdk"
+)
+
+// envKill forces a kill mode, cgroup or group. It is for tests: without it the best one is taken.
+const envKill = "SOLTI_SUBPROCESS_KILL"
+
+func main() {
+	runtime.LockOSThread() // the main thread starts no processes, see process.Engine
+	engine, err := newEngine()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "solti-runner-subprocess: %v\n", err)
+		os.Exit(1)
+	}
+	sdk.Serve(runner.New(engine))
+	_ = engine.Close() // what it could not remove, the host removes with the plugin's cgroup
+}
+
+func newEngine() (*process.Engine, error) {
+	log := hclog.New(&hclog.LoggerOptions{
+		Level: hclog.LevelFromString(os.Getenv(sdk.EnvLogLevel)), Output: os.Stderr, JSONFormat: true,
+	})
+	return process.New(process.Options{
+		Mode: process.Mode(os.Getenv(envKill)), CgroupDir: os.Getenv(sdk.EnvCgroup), Log: log,
+	})
+}
