@@ -79,7 +79,7 @@ func (s *suite) readerGoesAway(t *testing.T) {
 	stalled := make(chan struct{})
 	a := p.attempt(t, s.request(&s.Flood.Workload), func() { <-stalled })
 	a.waitStarted(t)
-	family := descendants(p.cmd.Process.Pid)
+	family := p.family()
 	a.cancel()
 	close(stalled)
 	waitGone(t, soon, family)
@@ -95,7 +95,7 @@ func (s *suite) blockedAndStopped(t *testing.T) {
 	a := p.attempt(t, s.request(&s.Flood.Workload), func() { <-stalled })
 	a.waitBegan(t)
 	p.stop(t, a.id, 100*time.Millisecond)
-	family := descendants(p.cmd.Process.Pid)
+	family := p.family()
 	waitGone(t, soon, family)
 	close(stalled)
 	a.finish(t) // with whatever result: it may have been done

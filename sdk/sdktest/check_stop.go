@@ -106,7 +106,7 @@ func (s *suite) stopTree(t *testing.T) {
 	a := s.begin(t, p, s.Spawns)
 	var family []descendant
 	eventually(t, soon, "descendants", func() error {
-		if family = descendants(p.cmd.Process.Pid); len(family) == 0 && openFiles(p.cmd.Process.Pid) >= 0 {
+		if family = p.family(); len(family) == 0 && openFiles(p.cmd.Process.Pid) >= 0 {
 			return status.Error(codes.NotFound, "the workload Spawns has no processes")
 		}
 		return nil
@@ -128,7 +128,7 @@ func (s *suite) stopCut(t *testing.T) {
 	req := s.request(w)
 	a := p.attempt(t, req, nil)
 	a.waitStarted(t)
-	family := descendants(p.cmd.Process.Pid)
+	family := p.family()
 	a.cancel()
 	waitGone(t, soon, family)
 	eventually(t, soon, "the handle of the cut run", func() error {

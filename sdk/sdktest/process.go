@@ -33,6 +33,7 @@ type process struct {
 	stderr   *text
 	exited   chan struct{}
 	timeout  time.Duration
+	seen     []descendant // by family; killed at the end, wherever they have gone
 
 	conn   *grpc.ClientConn // after connect
 	client pluginv1.RunnerServiceClient
@@ -194,9 +195,16 @@ func (p *process) signal(t testing.TB, s syscall.Signal) {
 	}
 }
 
+// family returns the living descendants of the plugin.
+func (p *process) family() []descendant {
+	list := descendants(p.cmd.Process.Pid)
+	p.seen = append(p.seen, list...)
+	return list
+}
+
 // kill ends the plugin and everything that descends from it.
 func (p *process) kill() {
-	rest := descendants(p.cmd.Process.Pid)
+	rest := append(p.family(), p.seen...)
 	select {
 	case <-p.exited:
 	default:
