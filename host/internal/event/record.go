@@ -47,6 +47,7 @@ type Book struct {
 	Streak   int         // failures in a row
 	Losses   int         // plugin losses in a row
 	Stop     task.Reason // why it was asked to end; empty if it was not
+	Slot     task.Slot   // the slot it is in, where that is not the one of its spec
 	System   bool        // a task of the host's own: takes no permit, is not listed
 }
 

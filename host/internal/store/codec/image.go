@@ -54,6 +54,7 @@ const (
 	imageStreak   number = 23
 	imageLosses   number = 24
 	imageStop     number = 25
+	imageSlot     number = 26
 )
 
 // The flags of a book.
@@ -98,7 +99,8 @@ func appendBook(b []byte, k *event.Book) []byte {
 	b = putUint(b, imageFlags, flags)
 	b = putInt(b, imageStreak, k.Streak)
 	b = putInt(b, imageLosses, k.Losses)
-	return putText(b, imageStop, k.Stop)
+	b = putText(b, imageStop, k.Stop)
+	return putText(b, imageSlot, k.Slot)
 }
 
 // DecodeImage reads the payload of an image.
@@ -159,6 +161,8 @@ func (m *Image) bookField(f *field) {
 		k.Losses = f.int()
 	case imageStop:
 		k.Stop = task.Reason(f.string())
+	case imageSlot:
+		k.Slot = task.Slot(f.string())
 	}
 }
 

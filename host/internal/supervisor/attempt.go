@@ -1,0 +1,244 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/soltihq/solti-host/host/internal/event"
+	"github.com/soltihq/solti-host/host/internal/policy"
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// buildDone is the input that a build has answered.
+type buildDone struct {
+	uid    task.UID
+	token  uint64
+	runner string
+	err    error
+}
+
+func (in buildDone) apply(m *machine) {
+	e := m.entries[in.uid]
+	if e == nil || e.token != in.token {
+		return // given up meanwhile
+	}
+	e.token = 0
+	if e.respec {
+		m.rebuilt(e, in)
+		return
+	}
+	switch {
+	case in.err == nil:
+		e.prebuilt = true
+		m.assign(e, in.runner)
+		if e.owns() {
+			m.awaitPermit(e)
+		} else {
+			e.state = built
+			m.evict(e.slot.owner)
+		}
+	case errors.Is(in.err, ErrDown):
+		m.leaveWindow(e)
+		e.state = down
+		m.record(e, event.Updated, nil, func(t *task.Task) { t.Status.Waiting = "runner" })
+	default:
+		m.buildFailed(e, in.err)
+	}
+}
+
+// assign notes which runner has the task. It becomes durable with the next record.
+func (m *machine) assign(e *entry, runner string) {
+	if e.task.Status.Runner == runner {
+		return
+	}
+	t := *e.task
+	t.Status.Runner = runner
+	e.task = &t
+}
+
+// buildFailed ends a task that cannot be made runnable. If it was to replace another, that one stays.
+func (m *machine) buildFailed(e *entry, err error) {
+	f := failureOf(err)
+	owner := e.slot.owner
+	m.end(e, event.Finished, nil, func(t *task.Task) {
+		t.Status.Error = f
+		m.outcome(task.OutcomeRejected, f.Reason, f.Message)(t)
+	})
+	if owner != e {
+		m.spare(owner)
+	}
+}
+
+// spare takes back the intent to stop an owner whose replacement is not to be.
+func (m *machine) spare(owner *entry) {
+	if owner != nil && owner.book.Stop == task.ReasonReplaced && owner.slot.head() == nil && !owner.respec {
+		owner.book.Stop = ""
+		m.record(owner, event.Updated, nil, nil)
+	}
+}
+
+func failureOf(err error) *task.Failure {
+	var te *task.Error
+	if errors.As(err, &te) {
+		return te.Failure()
+	}
+	return &task.Failure{Reason: task.ReasonInternal, Message: task.Truncate(err.Error())}
+}
+
+// start decides on e's next attempt.
+func (m *machine) start(e *entry) {
+	m.leaveWindow(e)
+	if !e.book.System {
+		m.used++
+	}
+	m.count.Run++
+	n := e.task.Status.Attempt + 1
+	e.run = &task.Run{
+		Attempt: n, Generation: e.task.Metadata.Generation,
+		RunID:    task.RunID(fmt.Sprintf("%s-%s-%d", e.task.Status.Runner, e.task.Spec.Slot, m.count.Run)),
+		Runner:   e.task.Status.Runner,
+		Workload: e.task.Spec.Workload.Type().String(),
+		Phase:    task.Running, StartedAt: m.wall(),
+	}
+	e.state = running
+	e.book.Owner = true
+	m.record(e, event.Started, e.run, func(t *task.Task) {
+		s := &t.Status
+		s.Phase, s.Attempt, s.RunID, s.ObservedGeneration = task.Running, n, e.run.RunID, t.Metadata.Generation
+		s.ExitCode, s.Signal, s.Error, s.NextAt, s.Waiting = nil, "", nil, time.Time{}, ""
+	})
+	m.effect(&launch{task: e.task, run: e.run})
+}
+
+// ended is the input that an attempt is gone.
+type ended struct {
+	uid     task.UID
+	attempt int
+	result  Result
+}
+
+func (in ended) apply(m *machine) {
+	e := m.entries[in.uid]
+	if e == nil || e.state != running || e.run.Attempt != in.attempt {
+		return // abandoned at shutdown
+	}
+	if !e.book.System {
+		m.used--
+	}
+	m.settle(e, in.result)
+}
+
+// settle decides what follows from the end of e's attempt.
+func (m *machine) settle(e *entry, r Result) {
+	run := *e.run
+	e.run = nil
+	closeRun(&run, r, m.wall())
+	d := m.decide(e, r)
+	e.book.Streak, e.book.Losses = d.Streaks.Failures, d.Streaks.Losses
+	status := func(t *task.Task) {
+		t.Status.Phase = phaseOfRun(run.Phase)
+		t.Status.ExitCode, t.Status.Signal, t.Status.Error = run.ExitCode, run.Signal, run.Error
+	}
+	if d.Over {
+		m.end(e, event.Ended, &run, func(t *task.Task) {
+			status(t)
+			m.outcomeSpent(d.Outcome, d.Reason, messageOf(run.Error), d.Spent)(t)
+		})
+		return
+	}
+	if e.respec {
+		m.record(e, event.Ended, &run, status)
+		m.turnOver(e)
+		return
+	}
+	m.again(e, &run, r, d, status)
+}
+
+// again records the end of an attempt that is followed by another, and arranges for that.
+func (m *machine) again(e *entry, run *task.Run, r Result, d policy.Decision, status func(*task.Task)) {
+	wait, why := d.Wait, string(d.Cause)
+	if r.RetryAfter > 0 {
+		wait, why = r.RetryAfter, "capacity"
+	}
+	at := m.now.Add(wait)
+	m.record(e, event.Ended, run, func(t *task.Task) {
+		status(t)
+		switch {
+		case r.Down:
+			t.Status.Phase, t.Status.Waiting = task.Pending, "runner"
+		case wait > 0:
+			t.Status.NextAt, t.Status.Waiting = at.UTC().Truncate(time.Millisecond), why
+		}
+	})
+	switch {
+	case r.Down:
+		e.state, e.prebuilt = down, false
+	case wait > 0:
+		m.wait(e, at)
+	default:
+		m.makeReady(e)
+	}
+}
+
+// decide applies the policies, except that a task that was asked to end goes no further.
+func (m *machine) decide(e *entry, r Result) policy.Decision {
+	streaks := policy.Streaks{Failures: e.book.Streak, Losses: e.book.Losses}
+	if r.Down || r.RetryAfter > 0 {
+		if e.book.Stop == "" {
+			return policy.Decision{Streaks: streaks}
+		}
+		r.End = policy.Stopped
+	}
+	end := r.End
+	if end == policy.Stopped && e.book.Stop == "" && !e.respec {
+		end = policy.LostHost // the host stops
+	}
+	if end == policy.Stopped {
+		return policy.Decision{
+			Over: !e.respec || e.book.Stop != "", Outcome: task.OutcomeCanceled, Reason: e.book.Stop, Streaks: streaks,
+		}
+	}
+	d := policy.AfterAttempt(&e.task.Spec, end, streaks, m.u)
+	if e.book.Stop != "" && (!d.Over || end != policy.Success) {
+		d.Over, d.Outcome, d.Reason, d.Spent = true, task.OutcomeCanceled, e.book.Stop, false
+	}
+	if e.respec && e.book.Stop == "" {
+		d.Over = false
+	}
+	return d
+}
+
+// closeRun completes a run with its result.
+func closeRun(run *task.Run, r Result, at time.Time) {
+	run.FinishedAt = at
+	run.ExitCode, run.Signal, run.Error = r.ExitCode, r.Signal, r.Failure
+	run.StdoutBytes, run.StderrBytes, run.Dropped, run.OutputRef = r.Stdout, r.Stderr, r.Dropped, r.OutputRef
+	switch r.End {
+	case policy.Success:
+		run.Phase = task.Succeeded
+	case policy.TimedOut:
+		run.Phase = task.Timeout
+	case policy.Stopped:
+		run.Phase = task.Canceled
+	case policy.LostPlugin, policy.LostHost:
+		run.Phase = task.LostRun
+	default:
+		run.Phase = task.Failed
+	}
+}
+
+// phaseOfRun returns the phase of a task whose last run ended in phase p.
+func phaseOfRun(p task.Phase) task.Phase {
+	if p == task.LostRun {
+		return task.Failed
+	}
+	return p
+}
+
+func messageOf(f *task.Failure) string {
+	if f == nil {
+		return ""
+	}
+	return f.Message
+}

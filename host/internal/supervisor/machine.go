@@ -1,0 +1,250 @@
+package supervisor
+
+import (
+	"cmp"
+	"container/heap"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/soltihq/solti-host/host/internal/event"
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// limits are the machine's settings.
+type limits struct {
+	permits   int // attempts at one time; 0 means no limit
+	window    int // tasks that are being built, or are built and wait for a permit
+	slotQueue int // tasks that wait for one slot
+}
+
+// A machine takes every decision. It is a value without goroutines: step is its only way in.
+type machine struct {
+	limits
+	epoch string // part of every resource version
+	index Index
+
+	count   event.Counters
+	entries map[task.UID]*entry   // what is not over
+	names   map[task.Name]*entry  // the same by name
+	slots   map[task.Slot]*slot   // those with an owner
+	keys    map[string]*event.Key // idempotency keys in use
+	limbo   limbo                 // ends and removals that the index may not have yet
+	timers  timers
+
+	ready   fifo // owners that wait for a place in the window
+	built   fifo // those that wait for a permit
+	used    int  // permits
+	inside  int  // places in the window
+	tokens  uint64
+	units   uint64 // steps so far
+	closing bool
+	newUID  func(time.Time) task.UID
+
+	now time.Time // of this step
+	u   float64   // the dice of this step, in [0, 1)
+	out unit
+}
+
+// A unit is what one step decided.
+type unit struct {
+	records []event.Record // become durable together
+	effects []effect       // released when they are
+	atOnce  []effect       // not held back by records
+}
+
+// An input is one thing that happened; apply decides what follows from it.
+type input interface{ apply(m *machine) }
+
+func newMachine(l limits, epoch string, count event.Counters, index Index) *machine {
+	return &machine{
+		limits: l, epoch: epoch, count: count, index: index,
+		entries: map[task.UID]*entry{}, names: map[task.Name]*entry{}, slots: map[task.Slot]*slot{},
+		keys: map[string]*event.Key{}, limbo: limbo{names: map[task.Name]ending{}}, newUID: task.NewUID,
+	}
+}
+
+// step takes one input at a time now, with one throw of the dice, and returns what was decided. The
+// units of the first so many steps are durable by now.
+func (m *machine) step(in input, now time.Time, u float64, durable uint64) unit {
+	m.units++
+	m.now, m.u, m.out = now, u, unit{}
+	m.limbo.settle(durable)
+	in.apply(m)
+	m.pump()
+	return m.out
+}
+
+// pump moves owners on as far as window and permits allow.
+func (m *machine) pump() {
+	for !m.closing && (m.window <= 0 || m.inside < m.window) {
+		e := m.ready.pop(ready)
+		if e == nil {
+			break
+		}
+		m.inside++
+		e.windowed = true
+		m.makeRunnable(e)
+	}
+	for !m.closing && (m.permits <= 0 || m.used < m.permits) {
+		e := m.built.pop(built)
+		if e == nil {
+			break
+		}
+		m.start(e)
+	}
+}
+
+// makeRunnable builds e, unless that has been done.
+func (m *machine) makeRunnable(e *entry) {
+	if e.prebuilt {
+		m.awaitPermit(e)
+		return
+	}
+	m.build(e)
+}
+
+func (m *machine) build(e *entry) {
+	if m.closing {
+		e.state = ready
+		return
+	}
+	m.tokens++
+	e.token = m.tokens
+	e.state = building
+	m.effect(&build{task: e.task, token: e.token})
+}
+
+// awaitPermit puts a built owner in line; a system task needs no permit.
+func (m *machine) awaitPermit(e *entry) {
+	e.state = built
+	if e.book.System {
+		if !m.closing {
+			m.start(e)
+		}
+		return
+	}
+	m.built.push(e)
+}
+
+// makeReady puts an owner at the end of the line for the window.
+func (m *machine) makeReady(e *entry) {
+	e.state = ready
+	if e.book.System {
+		m.makeRunnable(e)
+		return
+	}
+	m.ready.push(e)
+}
+
+// leaveWindow gives e's place in the window to others.
+func (m *machine) leaveWindow(e *entry) {
+	if e.windowed {
+		e.windowed = false
+		m.inside--
+	}
+}
+
+// wait lets e sleep until at, and says in its status why.
+func (m *machine) wait(e *entry, at time.Time) {
+	e.state = waiting
+	m.timers.set(e, at)
+}
+
+// effect adds one that is released with the step's records.
+func (m *machine) effect(f effect) { m.out.effects = append(m.out.effects, f) }
+
+// atOnce adds one that does not wait for them.
+func (m *machine) atOnce(f effect) { m.out.atOnce = append(m.out.atOnce, f) }
+
+// wall returns the time of this step as records show it.
+func (m *machine) wall() time.Time { return m.now.UTC().Truncate(time.Millisecond) }
+
+// record makes a record of e as change leaves it, and makes that e's image.
+func (m *machine) record(e *entry, kind event.Kind, run *task.Run, change func(*task.Task)) {
+	t := *e.task
+	if change != nil {
+		change(&t)
+	}
+	e.book.Revision++
+	t.Metadata.ResourceVersion = m.epoch + "-" + strconv.FormatUint(e.book.Revision, 10)
+	e.task = &t
+	m.out.records = append(m.out.records, event.Record{
+		Kind: kind, At: m.wall(), Task: e.task, Book: e.book, Run: run,
+		Respec: kind == event.Accepted || kind == event.Updated,
+		Count:  m.count,
+	})
+}
+
+// add makes e one of the machine's entries.
+func (m *machine) add(e *entry) {
+	e.heap = -1
+	m.entries[e.uid()] = e
+	m.names[e.name()] = e
+}
+
+// forgetEntry drops e, which is over.
+func (m *machine) forgetEntry(e *entry) {
+	e.state = over
+	m.timers.clear(e)
+	m.leaveWindow(e)
+	delete(m.entries, e.uid())
+	delete(m.names, e.name())
+	m.limbo.add(e.name(), ending{task: e.task, unit: m.units})
+}
+
+// tick is the input that the time of a waiting entry has come.
+type tick struct{}
+
+func (tick) apply(m *machine) {
+	for e := m.timers.due(m.now); e != nil; e = m.timers.due(m.now) {
+		m.makeReady(e)
+	}
+}
+
+// nextTick returns when the next tick is due.
+func (m *machine) nextTick() (time.Time, bool) {
+	if m.closing {
+		return time.Time{}, false
+	}
+	return m.timers.next()
+}
+
+// runnersChanged is the input that a runner may be ready that was not.
+type runnersChanged struct{}
+
+func (runnersChanged) apply(m *machine) {
+	byOrder := func(a, b *entry) int { return cmp.Compare(a.book.Order, b.book.Order) }
+	for _, e := range slices.SortedFunc(maps.Values(m.entries), byOrder) {
+		if e.state != down {
+			continue
+		}
+		if e.owns() {
+			m.makeReady(e)
+		} else {
+			m.build(e)
+		}
+	}
+}
+
+// A fifo is a line of entries. Those that have moved on meanwhile are skipped when their turn comes.
+type fifo struct{ line []*entry }
+
+func (f *fifo) push(e *entry) { f.line = append(f.line, e) }
+
+// pop returns the first entry that is still in state want, or nil.
+func (f *fifo) pop(want state) *entry {
+	for len(f.line) > 0 {
+		e := f.line[0]
+		f.line[0] = nil
+		f.line = f.line[1:]
+		if e.state == want {
+			return e
+		}
+	}
+	f.line = nil
+	return nil
+}
+
+var _ heap.Interface = (*timers)(nil)
