@@ -189,7 +189,7 @@ func (a *attempt) drain() bool {
 	if a.out.fd < 0 && a.err.fd < 0 {
 		return true
 	}
-	a.poll.until(time.Now().Add(drainLimit))
+	a.poll.until(time.Now().Add(a.engine.drain))
 	defer a.poll.until(time.Time{})
 	for a.out.fd >= 0 || a.err.fd >= 0 {
 		ready, err := a.poll.wait()

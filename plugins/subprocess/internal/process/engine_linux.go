@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sys/unix"
@@ -30,6 +31,7 @@ type Engine struct {
 	pollers pollers
 	buffers buffers
 	naming  script.Naming
+	drain   time.Duration // as drainLimit says
 }
 
 // New makes an engine. With mode [Cgroup] it fails where cgroups are not to be had; with [Auto] it then
@@ -42,7 +44,7 @@ func New(opts Options) (*Engine, error) {
 		return nil, err
 	}
 	resetSignals()
-	e := &Engine{log: opts.log(), naming: script.BestNaming()}
+	e := &Engine{log: opts.log(), naming: script.BestNaming(), drain: drainLimit}
 	var err error
 	if e.leaves, err = openLeaves(opts, e.log); err != nil {
 		return nil, err
