@@ -105,7 +105,7 @@ queue: {slotLimit: 7}
 retention:
   runTTL: 90s
   maxRuns: 3
-output: {perRun: 1MiB, total: 2GiB, rate: 4096}
+output: {perRun: 2MiB, total: 2GiB, rate: 4096}
 plugins:
   order: [wasm, subprocess]
   subprocess:
@@ -125,7 +125,7 @@ plugins:
 		StateDir: "/x/state", PluginDir: systemPluginDir, Listen: "[::1]:7390", LogLevel: "debug", LogFormat: "json",
 		SlotQueue: 7, Grace: time.Minute,
 		Retention:   Retention{RunTTL: 90 * time.Second, TaskTTL: time.Hour, Interval: 5 * time.Minute, MaxRuns: 3},
-		Output:      Output{PerRun: 1 << 20, Total: 2 << 30, Rate: 4096},
+		Output:      Output{PerRun: 2 << 20, Total: 2 << 30, Rate: 4096},
 		PluginOrder: []string{"wasm", "subprocess"},
 		Plugins: map[string]Plugin{
 			"subprocess": {
@@ -179,7 +179,7 @@ func TestProblems(t *testing.T) {
 		{name: "order twice", flags: map[string]string{"plugins-order": "a,b,a"}, want: []string{`--plugins-order: a is named twice`}},
 		{name: "order of no name", flags: map[string]string{"plugins-order": "a,,b"}, want: []string{`--plugins-order: name 2: must not be empty`}},
 		{name: "below the least", file: "queue: {slotLimit: 0}\nretention: {interval: 1ms}", want: []string{`FILE: queue.slotLimit: 0 is not between 1 and 1000000000`, `FILE: retention.interval: 1ms is below 1s`}},
-		{name: "size below the least", file: "output: {perRun: 1KiB}", want: []string{`FILE: output.perRun: 1KiB is below 4096 bytes`}},
+		{name: "size below the least", file: "output: {perRun: 1KiB}", want: []string{`FILE: output.perRun: 1KiB is below 2097152 bytes`}},
 		{name: "size that overflows", file: "output: {perRun: 9999999999999GiB}", want: []string{`FILE: output.perRun: "9999999999999GiB" is not a size: write a whole number of bytes, or one with KiB, MiB or GiB`}},
 		{name: "relative path in the file", file: "stateDir: state", want: []string{`FILE: stateDir: "state" is not an absolute path`}},
 		{name: "listen on all", flags: map[string]string{"listen": "0.0.0.0:80"}, want: []string{`--listen: "0.0.0.0:80" is not a loopback address: use 127.0.0.1:80, and a proxy with TLS in front of it for other machines`}},
@@ -273,4 +273,29 @@ func FuzzFile(f *testing.F) {
 			t.Errorf("got %v and %v", c, err)
 		}
 	})
+}
+
+// The documentation shows every setting with its variable and default in one line of its table.
+func TestEverySettingIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range Settings() {
+		row := "| `" + s.Key + "` | `--" + s.Flag() + "` | `" + s.Env() + "` |"
+		i := strings.Index(string(doc), row)
+		if i < 0 {
+			t.Errorf("docs/configuration.md lacks a row that begins with %s", row)
+			continue
+		}
+		line, _, _ := strings.Cut(string(doc[i+len(row):]), "\n")
+		if s.Default != "" && !strings.Contains(line, "`"+s.Default+"`") {
+			t.Errorf("the row of %s lacks its default `%s`", s.Key, s.Default)
+		}
+	}
+	for _, k := range pluginKeys {
+		if !strings.Contains(string(doc), "| `"+k+"` |") {
+			t.Errorf("docs/configuration.md lacks a row for plugins.NAME.%s", k)
+		}
+	}
 }

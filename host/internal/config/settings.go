@@ -51,8 +51,8 @@ func Settings() []Setting {
 		{Key: "retention.taskTTL", Default: "1h", Usage: "how long finished tasks are kept", set: duration(func(c *Config) *time.Duration { return &c.Retention.TaskTTL }, time.Second)},
 		{Key: "retention.interval", Default: "5m", Usage: "time between two looks for what is old", set: duration(func(c *Config) *time.Duration { return &c.Retention.Interval }, time.Second)},
 		{Key: "retention.maxRuns", Default: "256", Usage: "finished runs kept of one task", set: count(func(c *Config) *int { return &c.Retention.MaxRuns }, 1)},
-		{Key: "output.perRun", Default: "64MiB", Usage: "output kept of one run", set: size(func(c *Config) *int64 { return &c.Output.PerRun }, 4<<10)},
-		{Key: "output.total", Default: "4GiB", Usage: "output kept of all runs", set: size(func(c *Config) *int64 { return &c.Output.Total }, 1<<20)},
+		{Key: "output.perRun", Default: "64MiB", Usage: "output kept of one run", set: size(func(c *Config) *int64 { return &c.Output.PerRun }, 2<<20)},
+		{Key: "output.total", Default: "4GiB", Usage: "output kept of all runs", set: size(func(c *Config) *int64 { return &c.Output.Total }, 64<<20)},
 		{Key: "output.rate", Default: "0", Usage: "output of one run kept per second; 0 means no limit", set: size(func(c *Config) *int64 { return &c.Output.Rate }, 0)},
 		{Key: "plugins.order", List: true, Usage: "names of plugins that are asked first, in this order; the others follow by name", set: order},
 	}
