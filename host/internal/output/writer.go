@@ -181,10 +181,8 @@ func (w *Writer) publish(b *batch, change func(*kept)) {
 	}
 	r.broadcast()
 	r.mu.Unlock()
-	if grown != 0 {
-		w.s.ringUsed.Add(grown)
-		w.s.trim()
-	}
+	w.s.ringUsed.Add(grown)
+	w.s.trim()
 	if w.s.disk == nil && lost > 0 {
 		w.s.obs.Dropped(DropRotated, lost)
 	}
