@@ -36,24 +36,39 @@ func TryLock(path string) (*Lock, error) {
 // Close lets go of this process's share of the lock.
 func (l *Lock) Close() error { return l.File.Close() }
 
+// graceTries is how often TakeLock tries before it looks for holders, over some 60 ms: for a moment,
+// every process that this one is just starting holds all of its files.
+const graceTries = 5
+
 // TakeLock takes the lock on the file at path and kills whoever holds it, until ctx ends.
 func TakeLock(ctx context.Context, path string) (*Lock, error) {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	pause := firstPause
+	for try := 0; ; try++ {
 		l, err := TryLock(path)
 		if !errors.Is(err, ErrLocked) {
 			return l, err
 		}
-		holders, scanErr := Holders(path)
-		if scanErr != nil {
-			return nil, scanErr
-		}
-		for _, p := range holders {
-			if err := signalExactly(p.PID, p.Start, syscall.SIGKILL); err != nil && !errors.Is(err, ErrGone) {
-				return nil, fmt.Errorf("%s: kill its holder %d: %w", path, p.PID, err)
+		if try >= graceTries {
+			if err := killHolders(path); err != nil {
+				return nil, err
 			}
 		}
 		if sleepErr := sleep(ctx, pause); sleepErr != nil {
 			return nil, fmt.Errorf("%w: %w", err, sleepErr)
 		}
+		pause = min(2*pause, lastPause)
 	}
+}
+
+func killHolders(path string) error {
+	holders, err := Holders(path)
+	if err != nil {
+		return err
+	}
+	for _, p := range holders {
+		if err := signalExactly(p.PID, p.Start, syscall.SIGKILL); err != nil && !errors.Is(err, ErrGone) {
+			return fmt.Errorf("%s: kill its holder %d: %w", path, p.PID, err)
+		}
+	}
+	return nil
 }
