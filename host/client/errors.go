@@ -69,7 +69,7 @@ func statusError(code int, s *task.APIStatus) *StatusError {
 		return e
 	}
 	for _, c := range s.Details.Causes {
-		e.Causes = append(e.Causes, task.FieldError{Path: c.Field, Message: c.Message})
+		e.Causes = append(e.Causes, task.FieldError{Path: c.Field, Message: c.Message, Line: c.Line})
 	}
 	e.RetryAfter = time.Duration(s.Details.RetryAfterSeconds) * time.Second
 	return e

@@ -127,7 +127,7 @@ type request struct {
 
 // callWith sends body as JSON and reads the answer into out.
 func (c *Client) callWith(ctx context.Context, r request, body, out any) error {
-	b, err := json.Marshal(body)
+	b, err := task.EncodeJSON(body)
 	if err != nil {
 		return fmt.Errorf("write the request: %w", err)
 	}

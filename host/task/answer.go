@@ -37,6 +37,7 @@ type StatusCause struct {
 	Field   string `json:"field,omitempty"` // such as spec.workload.spec.args[1]; empty means the whole document
 	Message string `json:"message"`
 	Reason  Reason `json:"reason,omitempty"`
+	Line    int    `json:"line,omitempty"` // of a document in YAML, from 1; 0 means not known
 }
 
 // Reasons of refusals by the API, beside the error kinds of the runner contract.

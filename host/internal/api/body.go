@@ -2,7 +2,6 @@ package api
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -129,6 +128,6 @@ func idempotencyKey(h http.Header) (string, error) {
 // digest returns what an idempotency key stands for: what the submitter wants, however it was
 // written down.
 func digest(t *task.Task) ([sha256.Size]byte, error) {
-	b, err := json.Marshal(t.Submission())
+	b, err := task.EncodeJSON(t.Submission())
 	return sha256.Sum256(b), err
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"time"
@@ -50,7 +49,7 @@ func (e *eventEncoder) appendPlace(b []byte, c task.Chunk) []byte {
 }
 
 func (e *eventEncoder) appendGap(b []byte, c task.Chunk) ([]byte, error) {
-	why, err := json.Marshal(c.Why)
+	why, err := task.EncodeJSON(task.Truncate(c.Why))
 	if err != nil {
 		return b, err
 	}
@@ -61,7 +60,7 @@ func (e *eventEncoder) appendGap(b []byte, c task.Chunk) ([]byte, error) {
 }
 
 func (e *eventEncoder) appendEnded(b []byte, c task.Chunk) ([]byte, error) {
-	data, err := json.Marshal(task.OutputEvent{Attempt: c.Attempt, Time: c.Time, Run: c.Ended})
+	data, err := task.EncodeJSON(task.OutputEvent{Attempt: c.Attempt, Time: c.Time, Run: c.Ended})
 	if err != nil {
 		return b, err
 	}
@@ -74,7 +73,7 @@ func (e *eventEncoder) appendEnd(b []byte, _ http.Header, err error) ([]byte, bo
 		return append(b, "event: done\ndata: {}\n\n"...), false
 	}
 	status, _ := statusOf(err)
-	data, err := json.Marshal(status)
+	data, err := task.EncodeJSON(status)
 	if err != nil {
 		return b, true
 	}

@@ -126,7 +126,9 @@ func causesOf(err error) []task.StatusCause {
 	}
 	var causes []task.StatusCause
 	for _, f := range fields {
-		causes = append(causes, task.StatusCause{Field: f.Path, Message: task.Truncate(f.Message), Reason: task.ReasonInvalid})
+		causes = append(causes, task.StatusCause{
+			Field: f.Path, Message: task.Truncate(f.Message), Reason: task.ReasonInvalid, Line: f.Line,
+		})
 	}
 	return causes
 }

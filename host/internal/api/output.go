@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -163,6 +164,11 @@ func startPump(ctx context.Context, reader OutputReader) *pump {
 	p := &pump{chunks: make(chan task.Chunk, ahead)}
 	go func() {
 		defer close(p.chunks)
+		defer func() {
+			if r := recover(); r != nil {
+				p.err = fmt.Errorf("reading the output panicked: %v\n%s", r, debug.Stack())
+			}
+		}()
 		for {
 			c, err := reader.Next(ctx)
 			if err != nil {
@@ -243,6 +249,9 @@ func (s *Server) copyOutput(out *outputWriter, p *pump) error {
 func (s *Server) endOutput(out *outputWriter, err error) error {
 	if errors.Is(err, io.EOF) {
 		err = nil
+	}
+	if _, hidden := statusOf(err); err != nil && hidden {
+		s.log.Error("output cannot be read", "error", err)
 	}
 	var cut bool
 	out.buf, cut = out.enc.appendEnd(out.buf, out.w.Header(), err)

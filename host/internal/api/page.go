@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"net/http"
 
 	"github.com/soltihq/solti-host/host/task"
@@ -21,7 +20,7 @@ type pageHead struct {
 
 // respondPage answers with a list whose items are encoded already.
 func respondPage(w http.ResponseWriter, head pageHead, items [][]byte) error {
-	body, err := json.Marshal(head)
+	body, err := task.EncodeJSON(head)
 	if err != nil {
 		return err
 	}
@@ -32,13 +31,7 @@ func respondPage(w http.ResponseWriter, head pageHead, items [][]byte) error {
 	return nil
 }
 
-func marshal[T any](v T) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
-}
+func encodeItem[T any](v T) ([]byte, error) { return task.EncodeJSON(v) }
 
 // fitting asks for a page and encodes its items. Where they are longer than maxPageBytes together, it
 // asks again for as many as fit, so that the page's continue token is right.

@@ -1,11 +1,8 @@
 package api
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/soltihq/solti-host/host/task"
@@ -23,10 +20,11 @@ const (
 // A recorder remembers what was answered. It belongs to one request.
 type recorder struct {
 	http.ResponseWriter
-	control *http.ResponseController
-	path    string // the route's pattern
-	status  int    // 0 until the header is written
-	abort   bool   // the connection is to be cut, because the answer cannot be finished
+	control  *http.ResponseController
+	patience time.Duration // for the client to take what is written at once
+	path     string        // the route's pattern
+	status   int           // 0 until the header is written
+	abort    bool          // the connection is to be cut, because the answer cannot be finished
 }
 
 // WriteHeader remembers the status.
@@ -85,30 +83,17 @@ func setBaseHeader(h http.Header) {
 // extend gives the client the time it has to take the next piece of an answer.
 func extend(w http.ResponseWriter) {
 	if r, ok := w.(*recorder); ok {
-		_ = r.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // no deadline in tests without a connection
+		_ = r.control.SetWriteDeadline(time.Now().Add(r.patience)) // no deadline in tests without a connection
 	}
 }
 
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// maxPooled bounds the buffers that are kept for reuse, in bytes.
-const maxPooled = 64 << 10
-
 // respond answers with v as JSON.
 func respond(w http.ResponseWriter, status int, v any) error {
-	buf := buffers.Get().(*bytes.Buffer)
-	buf.Reset()
-	defer func() {
-		if buf.Cap() <= maxPooled {
-			buffers.Put(buf)
-		}
-	}()
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	body, err := task.EncodeJSON(v)
+	if err != nil {
 		return err
 	}
-	respondBytes(w, status, buf.Bytes())
+	respondBytes(w, status, append(body, '\n'))
 	return nil
 }
 

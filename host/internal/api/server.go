@@ -35,6 +35,8 @@ type Options struct {
 	Build          task.BuildInfo // what /version answers
 	Logger         hclog.Logger   // nil means no log
 	MaxConnections int            // of each listener; 0 means 1024
+
+	patience time.Duration // with clients that do not read; 0 means writeTimeout
 }
 
 // A Server serves the API on as many listeners as it is told to.
@@ -69,6 +71,9 @@ func New(b Backend, o Options) *Server {
 	if s.options.MaxConnections == 0 {
 		s.options.MaxConnections = maxConnections
 	}
+	if s.options.patience == 0 {
+		s.options.patience = writeTimeout
+	}
 	s.stopping, s.stop = context.WithCancelCause(context.Background())
 	s.handler = s.newMux()
 	return s
@@ -81,7 +86,9 @@ func (s *Server) Failed() <-chan error { return s.failed }
 func (s *Server) guarded(g guard) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
-		rec := &recorder{ResponseWriter: w, control: http.NewResponseController(w), path: otherPath}
+		rec := &recorder{
+			ResponseWriter: w, control: http.NewResponseController(w), path: otherPath, patience: s.options.patience,
+		}
 		s.observer.Begin(transportHTTP)
 		defer func() {
 			if p := recover(); p != nil {

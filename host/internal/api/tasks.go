@@ -161,7 +161,7 @@ func (s *Server) listTasks(w http.ResponseWriter, r *http.Request) error {
 			return nil, nil, err
 		}
 		return l, l.Items, nil
-	}, marshal[*task.Task])
+	}, encodeItem[*task.Task])
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request) error {
 			return nil, nil, err
 		}
 		return l, l.Items, nil
-	}, marshal[task.Run])
+	}, encodeItem[task.Run])
 	if err != nil {
 		return err
 	}
