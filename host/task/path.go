@@ -42,41 +42,47 @@ func clip(s string) string {
 }
 
 // Closest returns the word of among that word may have been meant to be: one that differs only in
-// case, or else the one with the fewest changed letters, at most one in three. It returns "" if there
-// is none.
+// case, or that contains it, or else the one with the fewest letters changed or swapped, at most one
+// in three. It returns "" if there is none.
 func Closest(word string, among []string) string {
-	best, fewest := "", max(1, len(word)/3)+1
 	if len(word) > MaxLabel {
 		return ""
 	}
+	lower := strings.ToLower(word)
+	best, fewest := "", max(1, len(word)/3)+1
 	for _, w := range among {
-		if strings.EqualFold(w, word) {
-			return w
+		other := strings.ToLower(w)
+		n := distance(lower, other)
+		if len(word) >= 4 && strings.Contains(other, lower) {
+			n = min(n, 1)
 		}
-		if n := distance(strings.ToLower(word), strings.ToLower(w)); n < fewest {
+		if n < fewest {
 			best, fewest = w, n
 		}
 	}
 	return best
 }
 
-// distance counts the letters to insert, drop or change that make a into b.
+// distance counts the letters to insert, drop, change or swap with the next that make a into b.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	rows := [3][]int{make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)}
+	before, last, row := rows[0], rows[1], rows[2]
+	for j := range last {
+		last[j] = j
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := last[j-1]
+			if a[i-1] != b[j-1] {
 				cost++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			row[j] = min(cost, last[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
 		}
+		before, last, row = last, row, before
 	}
-	return row[len(b)]
+	return last[len(b)]
 }

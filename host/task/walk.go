@@ -166,8 +166,11 @@ func (w *walker) is(want jsontext.Kind) (bool, error) {
 	if want == '"' && (got == '0' || got == 't' || got == 'f') {
 		hint = ": put it in quotes"
 	}
+	if err := w.dec.SkipValue(); err != nil {
+		return false, err
+	}
 	w.problem("must be %s, not %s%s", kindName(want), kindName(got), hint)
-	return false, w.dec.SkipValue()
+	return false, nil
 }
 
 // remember keeps the place of the current value for problems that are found later.
@@ -284,6 +287,7 @@ func (w *walker) elements(v reflect.Value) error {
 		v.Set(reflect.MakeSlice(v.Type(), 0, 4))
 	}
 	return w.items(func() error {
+		w.remember()
 		entry := reflect.New(v.Type().Elem()).Elem()
 		err := w.value(entry)
 		v.Set(reflect.Append(v, entry))
@@ -416,15 +420,19 @@ func (w *walker) place(path string) int64 {
 
 // report returns what was found in the order of the document.
 func (w *walker) report(src *yamlSource) FieldErrors {
-	slices.SortStableFunc(w.found, func(a, b problem) int { return cmp.Compare(a.at, b.at) })
+	for i := range w.found {
+		if p := &w.found[i]; src != nil && p.Line == 0 {
+			p.Line = src.line(p.at)
+		}
+	}
+	slices.SortStableFunc(w.found, func(a, b problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.at, b.at))
+	})
 	var all FieldErrors
 	for i, p := range w.found {
 		if i == maxProblems {
 			all.Add("", "and %d more problems", len(w.found)-i)
 			break
-		}
-		if src != nil {
-			p.Line = src.line(p.at)
 		}
 		all = append(all, p.FieldError)
 	}

@@ -18,8 +18,8 @@ import (
 
 const (
 	// maxYAMLNodes bounds what may become a node of a document, before it is parsed: a node costs
-	// the parser some 200 bytes for a byte or two of text.
-	maxYAMLNodes = 500_000
+	// the parser some 300 bytes for a byte or two of text.
+	maxYAMLNodes = 300_000
 	// maxExpanded bounds the nodes that aliases and merge keys add to a document.
 	maxExpanded = 10_000
 	// maxYAMLDepth bounds the nesting of a document; the walker, which knows the fields, is stricter.
@@ -29,7 +29,7 @@ const (
 // splitYAML parses the documents of data that are not empty. It stops once it has found most.
 func splitYAML(data []byte, most int) ([]*yaml.Node, error) {
 	if countNodes(data) > maxYAMLNodes {
-		return nil, FieldErrors{{Message: fmt.Sprintf("has too many values: at most %d are allowed", maxYAMLNodes)}}
+		return nil, FieldErrors{{Message: fmt.Sprintf("has too many lines and separators to be read as YAML, more than %d: write it in JSON", maxYAMLNodes)}}
 	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	var docs []*yaml.Node
@@ -181,11 +181,10 @@ func (y *yamlSource) within(n *yaml.Node, f func() error) error {
 
 func (y *yamlSource) problem(n *yaml.Node, format string, args ...any) {
 	w := walker{stack: y.stack}
-	e := FieldError{Path: w.path(), Message: fmt.Sprintf(format, args...)}
+	e := FieldError{Path: w.path(), Message: fmt.Sprintf(format, args...), Line: n.Line}
 	if len(y.found) < 10*maxProblems {
 		y.found = append(y.found, problem{e, int64(len(y.json))})
 	}
-	y.places = append(y.places, yamlPlace{len(y.json), n.Line})
 }
 
 func (y *yamlSource) sequence(n *yaml.Node) error {
