@@ -174,6 +174,7 @@ func TestProblems(t *testing.T) {
 		{name: "truth", file: "plugins: {wasm: {disabled: 3}}", want: []string{`FILE: plugins.wasm.disabled: line 1: want true or false`}},
 		{name: "contradiction", file: "plugins: {wasm: {disabled: true, required: true}}", want: []string{`FILE: plugins.wasm: a disabled plugin cannot be required`}},
 		{name: "variable", file: "plugins: {wasm: {env: {A=B: c}}}", want: []string{`FILE: plugins.wasm.env: "A=B" cannot be an environment variable`}},
+		{name: "variable of the host", file: "plugins: {wasm: {taskEnv: {SOLTI_X: c}}}", want: []string{`FILE: plugins.wasm.taskEnv: SOLTI_X: names that begin with SOLTI_ or PLUGIN_ belong to the host`}},
 		{name: "plugin name", file: "plugins: {Wasm: {}}", want: []string{`FILE: plugins.Wasm: the name of a plugin: "Wasm": must begin with a-z and consist of a-z, 0-9 and '-'`}},
 		{name: "label", file: "plugins: {wasm: {labels: {zone: a b}}}", want: []string{`FILE: plugins.wasm.labels.zone: the value "a b" must begin and end with a letter or digit and have only '-', '_' and '.' besides`}},
 		{name: "order twice", flags: map[string]string{"plugins-order": "a,b,a"}, want: []string{`--plugins-order: a is named twice`}},

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -71,11 +72,17 @@ func (l *loader) labels(at string, node *yaml.Node) map[string]string {
 	return m
 }
 
+// variable matches the names of environment variables.
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*$`)
+
 func (l *loader) variables(at string, node *yaml.Node) map[string]string {
 	m := l.pairs(at, node)
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(m[name], "\x00") {
+		switch {
+		case !variable.MatchString(name) || strings.Contains(m[name], "\x00"):
 			l.problems.Add(l.inFile(at), "%q cannot be an environment variable", name)
+		case strings.HasPrefix(name, "SOLTI_") || strings.HasPrefix(name, "PLUGIN_"):
+			l.problems.Add(l.inFile(at), "%s: names that begin with SOLTI_ or PLUGIN_ belong to the host", name)
 		}
 	}
 	return m
