@@ -145,8 +145,10 @@ type ApplyTaskRequest struct {
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	// Only if the stored task has this version. Empty means any.
 	ResourceVersion string `protobuf:"bytes,3,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Check, route and build, but store nothing.
+	DryRun        bool `protobuf:"varint,4,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ApplyTaskRequest) Reset() {
@@ -200,11 +202,20 @@ func (x *ApplyTaskRequest) GetResourceVersion() string {
 	return ""
 }
 
+func (x *ApplyTaskRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
 // ApplyTaskResponse holds what was stored.
 type ApplyTaskResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The task as stored.
-	Task          *v1.Task `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	Task *v1.Task `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	// What the call did: created, configured or unchanged.
+	Applied       string `protobuf:"bytes,2,opt,name=applied,proto3" json:"applied,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -246,11 +257,20 @@ func (x *ApplyTaskResponse) GetTask() *v1.Task {
 	return nil
 }
 
+func (x *ApplyTaskResponse) GetApplied() string {
+	if x != nil {
+		return x.Applied
+	}
+	return ""
+}
+
 // GetTaskRequest names a task.
 type GetTaskRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The task's name.
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Only if the task has this uid. Empty means any.
+	Uid           string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -288,6 +308,13 @@ func (*GetTaskRequest) Descriptor() ([]byte, []int) {
 func (x *GetTaskRequest) GetName() string {
 	if x != nil {
 		return x.Name
+	}
+	return ""
+}
+
+func (x *GetTaskRequest) GetUid() string {
+	if x != nil {
+		return x.Uid
 	}
 	return ""
 }
@@ -350,7 +377,9 @@ type ListTasksRequest struct {
 	// Items per page, at most 1000. Zero means 100.
 	Limit uint32 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Where the last page ended. Empty means from the start.
-	Continue      string `protobuf:"bytes,5,opt,name=continue,proto3" json:"continue,omitempty"`
+	Continue string `protobuf:"bytes,5,opt,name=continue,proto3" json:"continue,omitempty"`
+	// Also the host's own tasks.
+	System        bool `protobuf:"varint,6,opt,name=system,proto3" json:"system,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -418,6 +447,13 @@ func (x *ListTasksRequest) GetContinue() string {
 		return x.Continue
 	}
 	return ""
+}
+
+func (x *ListTasksRequest) GetSystem() bool {
+	if x != nil {
+		return x.System
+	}
+	return false
 }
 
 // ListTasksResponse is one page.
@@ -836,8 +872,12 @@ type StreamOutputRequest struct {
 	StdoutOffset uint64 `protobuf:"varint,4,opt,name=stdout_offset,json=stdoutOffset,proto3" json:"stdout_offset,omitempty"`
 	// Bytes of standard error to skip.
 	StderrOffset uint64 `protobuf:"varint,5,opt,name=stderr_offset,json=stderrOffset,proto3" json:"stderr_offset,omitempty"`
-	// Go on until the task is over.
-	Follow        bool `protobuf:"varint,6,opt,name=follow,proto3" json:"follow,omitempty"`
+	// Go on until the task is over or, where attempt names one, until that has ended.
+	Follow bool `protobuf:"varint,6,opt,name=follow,proto3" json:"follow,omitempty"`
+	// stdout or stderr. Empty means both, in the order in which they arrived.
+	Stream string `protobuf:"bytes,7,opt,name=stream,proto3" json:"stream,omitempty"`
+	// Go on with the attempts after the one that attempt names. A reader of a whole task resumes so.
+	Rest          bool `protobuf:"varint,8,opt,name=rest,proto3" json:"rest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -910,6 +950,20 @@ func (x *StreamOutputRequest) GetStderrOffset() uint64 {
 func (x *StreamOutputRequest) GetFollow() bool {
 	if x != nil {
 		return x.Follow
+	}
+	return false
+}
+
+func (x *StreamOutputRequest) GetStream() string {
+	if x != nil {
+		return x.Stream
+	}
+	return ""
+}
+
+func (x *StreamOutputRequest) GetRest() bool {
+	if x != nil {
+		return x.Rest
 	}
 	return false
 }
@@ -1183,23 +1237,27 @@ const file_solti_api_v1_api_proto_rawDesc = "" +
 	"\x0fidempotency_key\x18\x02 \x01(\tR\x0eidempotencyKey\x12\x17\n" +
 	"\adry_run\x18\x03 \x01(\bR\x06dryRun\"=\n" +
 	"\x12CreateTaskResponse\x12'\n" +
-	"\x04task\x18\x01 \x01(\v2\x13.solti.task.v1.TaskR\x04task\"x\n" +
+	"\x04task\x18\x01 \x01(\v2\x13.solti.task.v1.TaskR\x04task\"\x91\x01\n" +
 	"\x10ApplyTaskRequest\x12'\n" +
 	"\x04task\x18\x01 \x01(\v2\x13.solti.task.v1.TaskR\x04task\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x12)\n" +
-	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\"<\n" +
+	"\x10resource_version\x18\x03 \x01(\tR\x0fresourceVersion\x12\x17\n" +
+	"\adry_run\x18\x04 \x01(\bR\x06dryRun\"V\n" +
 	"\x11ApplyTaskResponse\x12'\n" +
-	"\x04task\x18\x01 \x01(\v2\x13.solti.task.v1.TaskR\x04task\"$\n" +
+	"\x04task\x18\x01 \x01(\v2\x13.solti.task.v1.TaskR\x04task\x12\x18\n" +
+	"\aapplied\x18\x02 \x01(\tR\aapplied\"6\n" +
 	"\x0eGetTaskRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\":\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03uid\x18\x02 \x01(\tR\x03uid\":\n" +
 	"\x0fGetTaskResponse\x12'\n" +
-	"\x04task\x18\x01 \x01(\v2\x13.solti.task.v1.TaskR\x04task\"\xad\x01\n" +
+	"\x04task\x18\x01 \x01(\v2\x13.solti.task.v1.TaskR\x04task\"\xc5\x01\n" +
 	"\x10ListTasksRequest\x12\x12\n" +
 	"\x04slot\x18\x01 \x01(\tR\x04slot\x12,\n" +
 	"\x06phases\x18\x02 \x03(\x0e2\x14.solti.task.v1.PhaseR\x06phases\x12%\n" +
 	"\x0elabel_selector\x18\x03 \x01(\tR\rlabelSelector\x12\x14\n" +
 	"\x05limit\x18\x04 \x01(\rR\x05limit\x12\x1a\n" +
-	"\bcontinue\x18\x05 \x01(\tR\bcontinue\"\xb7\x01\n" +
+	"\bcontinue\x18\x05 \x01(\tR\bcontinue\x12\x16\n" +
+	"\x06system\x18\x06 \x01(\bR\x06system\"\xb7\x01\n" +
 	"\x11ListTasksResponse\x12)\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x13.solti.task.v1.TaskR\x05tasks\x12)\n" +
 	"\x10resource_version\x18\x02 \x01(\tR\x0fresourceVersion\x12\x1a\n" +
@@ -1222,14 +1280,16 @@ const file_solti_api_v1_api_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\"(\n" +
 	"\x12DeleteTaskResponse\x12\x12\n" +
-	"\x04gone\x18\x01 \x01(\bR\x04gone\"\xb7\x01\n" +
+	"\x04gone\x18\x01 \x01(\bR\x04gone\"\xe3\x01\n" +
 	"\x13StreamOutputRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x12\x18\n" +
 	"\aattempt\x18\x03 \x01(\rR\aattempt\x12#\n" +
 	"\rstdout_offset\x18\x04 \x01(\x04R\fstdoutOffset\x12#\n" +
 	"\rstderr_offset\x18\x05 \x01(\x04R\fstderrOffset\x12\x16\n" +
-	"\x06follow\x18\x06 \x01(\bR\x06follow\"\xf4\x01\n" +
+	"\x06follow\x18\x06 \x01(\bR\x06follow\x12\x16\n" +
+	"\x06stream\x18\a \x01(\tR\x06stream\x12\x12\n" +
+	"\x04rest\x18\b \x01(\bR\x04rest\"\xf4\x01\n" +
 	"\x14StreamOutputResponse\x12\x18\n" +
 	"\aattempt\x18\x01 \x01(\rR\aattempt\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x121\n" +

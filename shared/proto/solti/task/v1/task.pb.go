@@ -978,7 +978,9 @@ type Status struct {
 	// Wall time of the next attempt, while the task waits for it.
 	NextAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=next_at,json=nextAt,proto3" json:"next_at,omitempty"`
 	// The one final result. Set only when the task is over.
-	Outcome       *Outcome `protobuf:"bytes,10,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Outcome *Outcome `protobuf:"bytes,10,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// What a pending task waits for, such as slot or backoff. Empty means that it does not wait.
+	Waiting       string `protobuf:"bytes,11,opt,name=waiting,proto3" json:"waiting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1081,6 +1083,13 @@ func (x *Status) GetOutcome() *Outcome {
 		return x.Outcome
 	}
 	return nil
+}
+
+func (x *Status) GetWaiting() string {
+	if x != nil {
+		return x.Waiting
+	}
+	return ""
 }
 
 // Failure is an error with a reason that programs can test.
@@ -1497,7 +1506,7 @@ const file_solti_task_v1_task_proto_rawDesc = "" +
 	"\vRequirement\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1a\n" +
 	"\boperator\x18\x02 \x01(\tR\boperator\x12\x16\n" +
-	"\x06values\x18\x03 \x03(\tR\x06values\"\x8b\x03\n" +
+	"\x06values\x18\x03 \x03(\tR\x06values\"\xa5\x03\n" +
 	"\x06Status\x12/\n" +
 	"\x13observed_generation\x18\x01 \x01(\x03R\x12observedGeneration\x12*\n" +
 	"\x05phase\x18\x02 \x01(\x0e2\x14.solti.task.v1.PhaseR\x05phase\x12\x18\n" +
@@ -1509,7 +1518,8 @@ const file_solti_task_v1_task_proto_rawDesc = "" +
 	"\x05error\x18\b \x01(\v2\x16.solti.task.v1.FailureR\x05error\x123\n" +
 	"\anext_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x06nextAt\x120\n" +
 	"\aoutcome\x18\n" +
-	" \x01(\v2\x16.solti.task.v1.OutcomeR\aoutcomeB\f\n" +
+	" \x01(\v2\x16.solti.task.v1.OutcomeR\aoutcome\x12\x18\n" +
+	"\awaiting\x18\v \x01(\tR\awaitingB\f\n" +
 	"\n" +
 	"_exit_code\"z\n" +
 	"\aFailure\x12\x16\n" +
