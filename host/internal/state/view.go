@@ -56,6 +56,9 @@ func lessPhase(a, b *entry) bool {
 }
 
 func lessLabel(a, b labelled) bool {
+	if a.labels == b.labels && a.at == b.at {
+		return a.name < b.name
+	}
 	ak, av, _ := unpackAt(a.labels.Value(), a.at)
 	bk, bv, _ := unpackAt(b.labels.Value(), b.at)
 	if ak != bk {

@@ -14,7 +14,11 @@ import (
 func (s *Store) Task(uid task.UID) (t *task.Task, err error) {
 	defer guard(&err, "read task "+uid.String())
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		b := tablesOf(tx)
+		b := tables{
+			tasks:  tx.Bucket([]byte(tasksBucket)),
+			status: tx.Bucket([]byte(statusBucket)),
+			runs:   tx.Bucket([]byte(runsBucket)),
+		}
 		v := b.tasks.Get(uid[:])
 		if v == nil {
 			return fmt.Errorf("task %s: %w", uid, task.ErrNotFound)
