@@ -108,7 +108,7 @@ func splitJSON(data []byte) ([][]byte, error) {
 		start := dec.InputOffset()
 		_, err := dec.ReadValue()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return docs, nil
 		case err != nil:
 			return nil, FieldErrors{{Message: syntaxMessage(data, err)}}

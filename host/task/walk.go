@@ -38,11 +38,10 @@ func decodeSlow(data []byte, src *yamlSource) (*Task, error) {
 	var s submission
 	err := w.document(reflect.ValueOf(&s).Elem())
 	t := s.task()
-	switch err {
-	case nil:
+	switch {
+	case err == nil:
 		w.validate(t)
-	case errEnough:
-	default:
+	case !errors.Is(err, errEnough):
 		w.found = append(w.found, problem{FieldError{Message: syntaxMessage(data, err)}, int64(len(data))})
 	}
 	if len(w.found) > 0 {
@@ -114,7 +113,7 @@ func (w *walker) document(v reflect.Value) error {
 		return err
 	}
 	switch _, err := w.dec.ReadToken(); {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil
 	case err != nil:
 		return err

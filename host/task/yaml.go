@@ -35,7 +35,7 @@ func splitYAML(data []byte, most int) ([]*yaml.Node, error) {
 	var docs []*yaml.Node
 	for len(docs) < most {
 		doc := new(yaml.Node)
-		if err := dec.Decode(doc); err == io.EOF {
+		if err := dec.Decode(doc); errors.Is(err, io.EOF) {
 			return docs, nil
 		} else if err != nil {
 			return nil, FieldErrors{yamlProblem(err)}
