@@ -8,7 +8,8 @@
 //
 // # Invariants
 //
-//   - A leaf is used by one attempt at a time and goes back to the pool only when it is empty.
+//   - A leaf is used by one attempt at a time and goes back to the pool only when it is empty
+//     and was never killed.
 //   - A leaf holds no groups of its own: cgroup.max.depth is 0.
 //   - Leaves are made when all others are in use, and removed when the pool is closed.
 package cgroup

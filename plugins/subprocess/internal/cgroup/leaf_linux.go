@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,8 @@ type Leaf struct {
 	dir    int // the directory, to clone into
 	events int // cgroup.events
 	kill   int // cgroup.kill
+
+	killed atomic.Bool // Kill was called
 }
 
 func makeLeaf(path string) (*Leaf, error) {
@@ -72,6 +75,7 @@ func (l *Leaf) Populated() (bool, error) {
 
 // Kill sends SIGKILL to every process in the leaf, in one step that no fork escapes.
 func (l *Leaf) Kill() error {
+	l.killed.Store(true)
 	_, err := unix.Write(l.kill, []byte("1"))
 	if err != nil && !errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("kill cgroup %s: %w", l.path, err)

@@ -60,10 +60,12 @@ func (p *Pool) Get() (*Leaf, error) {
 	return makeLeaf(filepath.Join(p.dir, name))
 }
 
-// Put takes back a leaf that is empty.
+// Put takes back a leaf that is empty. One that was killed is removed: since 6.14 the kernel takes a
+// process that is cloned into such a group for one that was forked while the group was being killed,
+// and kills it at birth.
 func (p *Pool) Put(leaf *Leaf) {
 	p.mu.Lock()
-	if !p.closed {
+	if !p.closed && !leaf.killed.Load() {
 		p.free = append(p.free, leaf)
 		p.mu.Unlock()
 		return

@@ -23,10 +23,11 @@ type Reaper struct {
 	session int    // of this process
 
 	mu      sync.Mutex
-	members map[int]*Member    // guarded by mu; live attempts by their leader's pid
-	runs    map[string]*Member // guarded by mu; the same by run id
-	orphans map[int]*orphan    // guarded by mu; known orphans by pid
-	buf     []byte             // guarded by mu; for reading the list
+	members map[*Member]struct{} // guarded by mu; live attempts
+	leaders map[int]*Member      // guarded by mu; the same by their leader's pid
+	runs    map[string]*Member   // guarded by mu; the same by run id
+	orphans map[int]*orphan      // guarded by mu; known orphans by pid
+	buf     []byte               // guarded by mu; for reading the list
 
 	stop chan struct{}
 	done chan struct{}
@@ -35,8 +36,8 @@ type Reaper struct {
 // A Member is a live attempt, the possible owner of orphans.
 type Member struct {
 	reaper *Reaper
-	leader int
 	run    string
+	leader int // guarded by reaper.mu; 0 before it is started
 }
 
 // An orphan is a child that this process did not start.
@@ -64,8 +65,8 @@ func Start(marker string) (*Reaper, error) {
 	}
 	r := &Reaper{
 		marker: marker, list: list, session: session,
-		members: make(map[int]*Member), runs: make(map[string]*Member), orphans: make(map[int]*orphan),
-		buf:  make([]byte, 4096),
+		members: make(map[*Member]struct{}), leaders: make(map[int]*Member), runs: make(map[string]*Member),
+		orphans: make(map[int]*orphan), buf: make([]byte, 4096),
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	go r.watch()
@@ -93,24 +94,35 @@ func (r *Reaper) watch() {
 	}
 }
 
-// Join announces a live attempt: the process that leads its session, which must not have been waited
-// for yet, and its run id.
-func (r *Reaper) Join(leader int, run string) *Member {
-	m := &Member{reaper: r, leader: leader, run: run}
+// Join announces an attempt by its run id, before its leader is started: a leader may leave orphans
+// before whoever started it knows its pid.
+func (r *Reaper) Join(run string) *Member {
+	m := &Member{reaper: r, run: run}
 	r.mu.Lock()
-	r.members[leader] = m
+	defer r.mu.Unlock()
+	r.members[m] = struct{}{}
 	if run != "" {
 		r.runs[run] = m
 	}
-	r.mu.Unlock()
 	return m
+}
+
+// Lead tells the process that leads the attempt's session. It must not have been waited for.
+func (m *Member) Lead(pid int) {
+	r := m.reaper
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m.leader = pid
+	r.leaders[pid] = m
 }
 
 // Leave says that the attempt is over. It must be called before the leader is waited for.
 func (m *Member) Leave() {
 	r := m.reaper
 	r.mu.Lock()
-	delete(r.members, m.leader)
+	defer r.mu.Unlock()
+	delete(r.members, m)
+	delete(r.leaders, m.leader)
 	if r.runs[m.run] == m {
 		delete(r.runs, m.run)
 	}
@@ -125,7 +137,6 @@ func (m *Member) Leave() {
 	if left {
 		_ = r.sweep(nil)
 	}
-	r.mu.Unlock()
 }
 
 // Signal sends sig to the attempt's orphans that can be seen now.
@@ -179,7 +190,7 @@ func (r *Reaper) sweep(victim *Member) (left int) {
 	seen := make(map[int]*orphan, len(pids))
 	for field := range bytes.FieldsSeq(pids) {
 		pid, err := strconv.Atoi(string(field))
-		if err != nil || r.members[pid] != nil {
+		if err != nil || r.leaders[pid] != nil {
 			continue
 		}
 		o := r.orphans[pid]
@@ -228,7 +239,7 @@ func (r *Reaper) identify(pid int) *orphan {
 	if err != nil || st.session == r.session {
 		return nil
 	}
-	o := &orphan{pid: pid, owner: r.members[st.session]}
+	o := &orphan{pid: pid, owner: r.leaders[st.session]}
 	if o.owner != nil || st.state == 'Z' || st.state == 'X' {
 		return o
 	}
@@ -241,7 +252,7 @@ func (r *Reaper) identify(pid int) *orphan {
 		return o
 	}
 	o.suspect = make(map[*Member]struct{}, len(r.members))
-	for _, m := range r.members {
+	for m := range r.members {
 		o.suspect[m] = struct{}{}
 	}
 	o.doomed = len(o.suspect) == 0

@@ -50,7 +50,7 @@ func check(t *testing.T, stream string, got, want []byte) {
 
 func TestTheLastBytesBeforeTheEndArrive(t *testing.T) {
 	eachMode(t, func(t *testing.T, e *Engine) {
-		for i := range 100 {
+		for i := range 50 {
 			tr := sh(fmt.Sprintf("printf out%d; printf err%d >&2; kill -9 $$", i, i))
 			tr.run(t, e)
 			if got, want := tr.stdout.String(), fmt.Sprintf("out%d", i); got != want {

@@ -66,11 +66,13 @@ func (a *attempt) spawn(path string) error {
 		attr.Dir = "/"
 	}
 	a.tree.place(attr.Sys)
+	a.tree.member = a.engine.orphans.Join(a.cmd.RunID)
 	before := bootTicks()
 	if a.tree.leader, err = a.engine.spawner.fork(path, argv, attr); err != nil {
+		a.tree.member.Leave()
 		return err
 	}
-	a.tree.member = a.engine.orphans.Join(a.tree.leader, a.cmd.RunID)
+	a.tree.member.Lead(a.tree.leader)
 	a.begun = startTicks(a.tree.leader, before)
 	return a.watch()
 }
