@@ -32,6 +32,7 @@ type Record struct {
 	Task    *task.Task // the task after it; of Pruned and Removed only Metadata.UID and Name count
 	Book    Book       // the supervisor's own notes on the task after it
 	Run     *task.Run  // the run after it; nil where the record is not about a run
+	From    int        // of Pruned: the first attempt forgotten
 	Through int        // of Pruned: the last attempt forgotten
 	Respec  bool       // metadata or spec differ from the task's last record
 	Key     *Key       // of Accepted: the idempotency key it came under, if any

@@ -79,7 +79,7 @@ func (s *State) Expired(now time.Time, r Retention, limit int) (prune []event.Re
 
 func forget(e *entry, through int, now time.Time) event.Record {
 	t := &task.Task{Metadata: task.Metadata{UID: e.uid, Name: e.name}}
-	return event.Record{Kind: event.Pruned, At: now, Task: t, Through: through}
+	return event.Record{Kind: event.Pruned, At: now, Task: t, From: int(e.first), Through: through}
 }
 
 // overdue looks at the next entries and returns copies of those that may have something to forget. At the

@@ -18,6 +18,8 @@ type apply struct {
 	uid     task.UID   // only this incarnation; zero means any
 	version string     // only this version; empty means any
 	base    *task.Task // the finished task of that name as the caller read it; nil means that there was none
+	adopt   bool       // an embedded task: it takes over the finished record of its name and runs in any case
+	system  bool
 	to      chan<- answer
 }
 
@@ -34,18 +36,20 @@ func (in apply) apply(m *machine) {
 		m.change(e, in)
 		return
 	}
-	uid, version, image, ok := m.finished(in.task.Metadata.Name)
+	uid, image, ok := m.finished(in.task.Metadata.Name)
 	if image != nil {
 		in.base = image
 	}
+	current := in.base != nil && in.base.Metadata.UID == uid &&
+		(image != nil || in.base.Metadata.ResourceVersion == m.index.Version(uid))
 	switch {
 	case !ok:
 		if !in.uid.IsZero() || in.version != "" {
 			m.refuse(in.to, fmt.Errorf("task %s: %w", in.task.Metadata.Name, task.ErrNotFound))
 			return
 		}
-		submit{task: in.task, to: in.to}.apply(m)
-	case in.base == nil || in.base.Metadata.UID != uid || in.base.Metadata.ResourceVersion != version:
+		submit{task: in.task, system: in.system, to: in.to}.apply(m)
+	case !current:
 		m.refuse(in.to, ErrStale)
 	default:
 		if err := in.check(in.base); err != nil {
@@ -72,8 +76,10 @@ func (in apply) check(t *task.Task) error {
 	if !md.DeletionTimestamp.IsZero() {
 		wrong = append(wrong, "it is being deleted")
 	}
-	if t.Spec.Workload.Type() == task.Embedded {
-		wrong = append(wrong, "it is an embedded task")
+	if embedded := t.Spec.Workload.Type() == task.Embedded; embedded != in.adopt {
+		wrong = append(wrong, "one of the two is an embedded task")
+	} else if embedded && !t.Status.Done() {
+		wrong = append(wrong, "it is running")
 	}
 	if wrong == nil {
 		return nil
@@ -85,7 +91,7 @@ func (in apply) check(t *task.Task) error {
 func (m *machine) change(e *entry, in apply) {
 	respec := !e.task.Spec.Equal(&in.task.Spec)
 	if !respec && sameLabels(e.task, in.task) {
-		m.effect(reply{in.to, answer{task: e.task, how: Unchanged}})
+		m.effect(reply{in.to, answer{task: e.task, how: task.AppliedUnchanged}})
 		return
 	}
 	old := e.task
@@ -103,7 +109,7 @@ func (m *machine) change(e *entry, in apply) {
 	if respec {
 		m.respec(e, old)
 	}
-	m.effect(reply{in.to, answer{task: e.task, how: Configured}})
+	m.effect(reply{in.to, answer{task: e.task, how: task.AppliedConfigured}})
 }
 
 // respec goes over to e's new generation: at once if no attempt runs, and otherwise when the new one
@@ -203,18 +209,18 @@ func (m *machine) move(e *entry, reset func(*task.Task)) {
 func (m *machine) revive(in apply) {
 	base := in.base
 	respec := !base.Spec.Equal(&in.task.Spec)
-	retry := !respec && base.Status.Outcome.Kind == task.OutcomeRejected && !isCancellation(base.Status.Outcome.Reason)
+	retry := in.adopt || !respec && base.Status.Outcome.Kind == task.OutcomeRejected && !isCancellation(base.Status.Outcome.Reason)
 	if !respec && !retry && sameLabels(base, in.task) {
-		m.effect(reply{in.to, answer{task: base, how: Unchanged}})
+		m.effect(reply{in.to, answer{task: base, how: task.AppliedUnchanged}})
 		return
 	}
 	t := *base
 	t.Metadata.Labels, t.Metadata.Annotations = in.task.Metadata.Labels, in.task.Metadata.Annotations
-	e := &entry{task: &t, heap: -1, book: event.Book{Revision: revisionOf(base)}}
+	e := &entry{task: &t, heap: -1, book: event.Book{Revision: revisionOf(base), System: in.system}}
 	if !respec && !retry {
 		m.record(e, event.Updated, nil, nil)
 		m.limbo.add(e.name(), ending{task: e.task, unit: m.units})
-		m.effect(reply{in.to, answer{task: e.task, how: Configured}})
+		m.effect(reply{in.to, answer{task: e.task, how: task.AppliedConfigured}})
 		return
 	}
 	if respec {
@@ -222,7 +228,7 @@ func (m *machine) revive(in apply) {
 		t.Metadata.Generation++
 	}
 	m.reset(&t)
-	m.admit(e, event.Updated, nil, answerTo{in.to, Configured})
+	m.admit(e, event.Updated, nil, answerTo{in.to, task.AppliedConfigured})
 }
 
 // reset makes the status of a task that is to run again, its attempts numbered on.

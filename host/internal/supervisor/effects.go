@@ -45,16 +45,6 @@ type answer struct {
 	task *task.Task
 	uid  task.UID // of a repeated submission: where the task is, if task is nil
 	gone bool     // of a deletion: the task is forgotten
-	how  Applied
+	how  task.Applied
 	err  error
 }
-
-// Applied says what an apply did.
-type Applied string
-
-// What an apply does.
-const (
-	Created    Applied = "created"
-	Configured Applied = "configured"
-	Unchanged  Applied = "unchanged"
-)

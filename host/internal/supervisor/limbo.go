@@ -33,15 +33,15 @@ func (l *limbo) settle(durable uint64) {
 	}
 }
 
-// finished returns the uid and the version of the finished task of that name, as decided so far. Its
-// image comes with it while the index may not have it.
-func (m *machine) finished(name task.Name) (uid task.UID, version string, image *task.Task, ok bool) {
+// finished returns the uid of the finished task of that name, as decided so far. Its image comes with
+// it while the index may not have it.
+func (m *machine) finished(name task.Name) (uid task.UID, image *task.Task, ok bool) {
 	if e, found := m.limbo.names[name]; found {
 		if e.forgotten {
-			return task.UID{}, "", nil, false
+			return task.UID{}, nil, false
 		}
-		return e.task.Metadata.UID, e.task.Metadata.ResourceVersion, e.task, true
+		return e.task.Metadata.UID, e.task, true
 	}
-	uid, version, ok = m.index.Lookup(name)
-	return uid, version, nil, ok
+	uid, ok = m.index.Lookup(name)
+	return uid, nil, ok
 }

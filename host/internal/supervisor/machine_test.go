@@ -75,7 +75,7 @@ func (a *actor) submit(t *rapid.T) {
 func (a *actor) apply(t *rapid.T) {
 	name := a.anyName(t)
 	in := apply{task: &task.Task{Metadata: task.Metadata{Name: name}, Spec: a.spec(t)}, to: make(chan answer, 1)}
-	if uid, _, ok := a.w.Lookup(name); ok {
+	if uid, ok := a.w.Lookup(name); ok {
 		in.base = a.w.disk[uid].task
 	}
 	a.w.do(in)

@@ -20,8 +20,10 @@ type Journal interface {
 
 // An Index knows the tasks that are over, as the journal has them.
 type Index interface {
-	// Lookup returns the uid and the resource version of the finished task of that name.
-	Lookup(name task.Name) (uid task.UID, version string, ok bool)
+	// Lookup returns the uid of the finished task of that name.
+	Lookup(name task.Name) (uid task.UID, ok bool)
+	// Version returns the resource version of a finished task, or "" if there is none of that uid.
+	Version(uid task.UID) string
 }
 
 // An Executor does the work. Its methods are called from many goroutines, but never twice at a time

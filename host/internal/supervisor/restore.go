@@ -15,7 +15,7 @@ import (
 type Restored struct {
 	Task *task.Task
 	Book event.Book
-	Last *task.Run // its last run; nil if there was none
+	Last *task.Run // its last run, with what is known of its output; nil if there was none
 }
 
 // restore is the input that these tasks were not over when the host went down. Nothing of them runs:
@@ -91,9 +91,10 @@ func (m *machine) resume(e *entry) {
 	switch {
 	case e.run != nil:
 		e.state = running
-		m.settle(e, Result{End: policy.LostHost, Failure: &task.Failure{
-			Reason: task.ReasonLost, Message: "the host went down while the attempt was running",
-		}})
+		m.settle(e, Result{
+			End: policy.LostHost, Failure: &task.Failure{Reason: task.ReasonLost, Message: "the host went down while the attempt was running"},
+			Stdout: e.run.StdoutBytes, Stderr: e.run.StderrBytes, Dropped: e.run.Dropped, OutputRef: e.run.OutputRef,
+		})
 	case e.task.Spec.Workload.Type() == task.Embedded:
 		m.finish(e, task.OutcomeLost, task.ReasonHostLost, "the host went down, and with it the code of the task")
 	case e.book.Stop != "" && e.owns():

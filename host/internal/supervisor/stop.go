@@ -28,7 +28,7 @@ func (in stop) apply(m *machine) {
 
 // stopFinished answers for a task that is over: canceling it changes nothing, deleting it drops it.
 func (m *machine) stopFinished(in stop) {
-	uid, _, _, ok := m.finished(in.name)
+	uid, _, ok := m.finished(in.name)
 	if !ok || !in.uid.IsZero() && in.uid != uid {
 		m.refuse(in.to, fmt.Errorf("task %s: %w", in.name, task.ErrNotFound))
 		return
@@ -99,7 +99,7 @@ type forgetFinished struct {
 func (in forgetFinished) apply(m *machine) {
 	m.out.records = append(m.out.records, in.prune...)
 	for _, t := range in.remove {
-		uid, _, _, ok := m.finished(t.Metadata.Name)
+		uid, _, ok := m.finished(t.Metadata.Name)
 		if ok && uid == t.Metadata.UID && m.entries[uid] == nil {
 			m.forget(t, &event.Book{})
 		}

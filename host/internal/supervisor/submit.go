@@ -38,13 +38,13 @@ func (in submit) apply(m *machine) {
 	t.Metadata.CreationTimestamp = m.wall()
 	t.Metadata.DeletionTimestamp = time.Time{}
 	t.Status = task.Status{Phase: task.Pending, ObservedGeneration: 1}
-	m.admit(&entry{task: &t, book: event.Book{System: in.system}}, event.Accepted, in.key, answerTo{in.to, Created})
+	m.admit(&entry{task: &t, book: event.Book{System: in.system}}, event.Accepted, in.key, answerTo{in.to, task.AppliedCreated})
 }
 
 // answerTo is who waits for an admission, and what to call it.
 type answerTo struct {
 	to  chan<- answer
-	how Applied
+	how task.Applied
 }
 
 // admit takes a new or revived entry into its slot, or stores that it was rejected.
@@ -133,7 +133,7 @@ func (m *machine) taken(name task.Name) bool {
 	if m.names[name] != nil {
 		return true
 	}
-	_, _, _, ok := m.finished(name)
+	_, _, ok := m.finished(name)
 	return ok
 }
 
@@ -155,7 +155,7 @@ func (m *machine) repeated(in submit) bool {
 	if e := m.entries[k.UID]; e != nil {
 		t = e.task
 	}
-	m.effect(reply{in.to, answer{task: t, uid: k.UID, how: Created}})
+	m.effect(reply{in.to, answer{task: t, uid: k.UID, how: task.AppliedCreated}})
 	return true
 }
 

@@ -175,13 +175,15 @@ type Change struct {
 	UID     task.UID   // only this incarnation; zero means any
 	Version string     // only this resource version; empty means any
 	Base    *task.Task // the finished task of that name, if there is one
+	Adopt   bool       // an embedded task: it takes over the finished record of its name and runs in any case
+	System  bool       // a task of the host's own
 }
 
 // Apply creates the task or changes the one of that name, and says which. ErrStale asks the caller to
 // read the finished task again.
-func (s *Supervisor) Apply(ctx context.Context, c Change) (*task.Task, Applied, error) {
+func (s *Supervisor) Apply(ctx context.Context, c Change) (*task.Task, task.Applied, error) {
 	to := make(chan answer, 1)
-	a := s.ask(ctx, apply{task: c.Task, uid: c.UID, version: c.Version, base: c.Base, to: to}, to)
+	a := s.ask(ctx, apply{task: c.Task, uid: c.UID, version: c.Version, base: c.Base, adopt: c.Adopt, system: c.System, to: to}, to)
 	return a.task, a.how, a.err
 }
 

@@ -72,14 +72,17 @@ func (w *world) boot() {
 }
 
 // Lookup implements Index over what is durable.
-func (w *world) Lookup(name task.Name) (task.UID, string, bool) {
+func (w *world) Lookup(name task.Name) (task.UID, bool) {
 	for uid, s := range w.disk {
 		if s.task.Metadata.Name == name && s.task.Status.Done() {
-			return uid, s.task.Metadata.ResourceVersion, true
+			return uid, true
 		}
 	}
-	return task.UID{}, "", false
+	return task.UID{}, false
 }
+
+// Version implements Index.
+func (w *world) Version(uid task.UID) string { return w.disk[uid].task.Metadata.ResourceVersion }
 
 func (w *world) fail(format string, args ...any) {
 	w.errs = append(w.errs, fmt.Sprintf(format, args...))

@@ -1,0 +1,254 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/soltihq/solti-host/host/internal/dispatch"
+	"github.com/soltihq/solti-host/host/internal/event"
+	"github.com/soltihq/solti-host/host/internal/execute"
+	"github.com/soltihq/solti-host/host/internal/output"
+	"github.com/soltihq/solti-host/host/internal/plugin"
+	"github.com/soltihq/solti-host/host/internal/state"
+	"github.com/soltihq/solti-host/host/internal/store"
+	"github.com/soltihq/solti-host/host/internal/store/bolt"
+	"github.com/soltihq/solti-host/host/internal/store/memory"
+	"github.com/soltihq/solti-host/host/internal/supervisor"
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// A Host runs tasks. Its methods may be called from any goroutine, those that need a running host
+// after Start.
+type Host struct {
+	options  Options
+	log      hclog.Logger
+	began    time.Time
+	scratch  string // a private directory, removed at the end; empty means none
+	restored state.Restored
+
+	store    store.Store
+	state    *state.State
+	outputs  *output.Store
+	plugins  *plugin.Set // nil means none
+	runners  *runners
+	executor *execute.Executor
+	janitor  *janitor
+	bus      event.Bus
+
+	supervisor *supervisor.Supervisor // nil before Start
+	pipeline   *dispatch.Pipeline     // nil before Start
+
+	stop     context.CancelFunc // ends the work of Start
+	work     sync.WaitGroup
+	shutdown sync.Once
+	result   error // of the shutdown
+}
+
+// New opens the state and prepares a host. It starts nothing; Shutdown releases what it holds. It
+// fails if another host uses the state directory.
+func New(o Options) (*Host, error) {
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	h := &Host{options: o, log: o.Log, began: time.Now(), runners: newRunners(), stop: func() {}}
+	if err := h.open(); err != nil {
+		return nil, errors.Join(err, h.close(context.Background()))
+	}
+	return h, nil
+}
+
+func (h *Host) open() error {
+	if err := h.openState(); err != nil {
+		return err
+	}
+	if err := h.openOutputs(); err != nil {
+		return err
+	}
+	h.janitor = newJanitor(h.outputs, h.log)
+	h.executor = execute.New(execute.Options{
+		Runners: h.runners, Outputs: h.outputs, StopGrace: h.options.Grace, Log: h.log,
+	})
+	return h.openPlugins()
+}
+
+func (h *Host) openState() error {
+	if h.options.StateDir == "" {
+		h.store = memory.New(time.Now)
+	} else {
+		s, err := bolt.Open(h.options.StateDir, bolt.Options{Logger: h.log.Named("store")})
+		if err != nil {
+			return fmt.Errorf("state directory %s: %w", h.options.StateDir, err)
+		}
+		h.store = s
+	}
+	var err error
+	h.state, h.restored, err = state.Open(h.store, state.Options{Publish: h.published, Logger: h.log.Named("state")})
+	if err != nil {
+		return fmt.Errorf("read the state: %w", err)
+	}
+	return nil
+}
+
+// published is told the records of every unit when they are durable, in order.
+func (h *Host) published(records []event.Record) {
+	h.bus.Publish(records)
+	h.janitor.told(records)
+}
+
+func (h *Host) openOutputs() error {
+	o := output.Options{
+		RunCap: h.options.Output.PerRun, SpoolCap: h.options.Output.Total, Rate: h.options.Output.Rate, Log: h.log.Named("output"),
+	}
+	for _, it := range h.restored.Live {
+		if it.Last != nil && it.Last.Active() {
+			o.Open = append(o.Open, output.Key{UID: it.Task.Metadata.UID, Attempt: it.Last.Attempt})
+		}
+	}
+	dir := ""
+	if h.options.StateDir != "" {
+		dir = filepath.Join(h.options.StateDir, "output")
+	}
+	s, err := output.Open(dir, o)
+	if err != nil {
+		return fmt.Errorf("open the output of tasks: %w", err)
+	}
+	h.outputs = s
+	return nil
+}
+
+// Start ends what an earlier host of the state directory has left running, starts the plugins and
+// goes on with the tasks that were not over. It does not wait until plugins are ready: submissions
+// before that are refused with task.ErrNotReady. Ctx bounds the call alone.
+func (h *Host) Start(ctx context.Context) error {
+	if h.plugins != nil {
+		if err := h.plugins.Start(ctx); err != nil {
+			return fmt.Errorf("plugins: %w", err)
+		}
+	}
+	h.runners.load(h.plugins)
+	h.supervisor = supervisor.New(supervisor.Options{
+		Journal: h.state, Executor: h.executor, Index: index{h.state},
+		Epoch: h.restored.Meta.Epoch, Count: h.restored.Meta.Count,
+		Permits: h.options.Concurrency, SlotQueue: slotQueue(h.options.SlotQueue),
+	})
+	h.pipeline = &dispatch.Pipeline{Supervisor: h.supervisor, Tasks: h.state, Runners: h.runners, Checker: h.executor}
+	if err := h.supervisor.Restore(ctx, h.liveTasks(), h.restored.Meta.Keys); err != nil {
+		return fmt.Errorf("go on with the tasks of the last time: %w", err)
+	}
+	h.restored = state.Restored{}
+	work, stop := context.WithCancel(context.Background())
+	h.stop = stop
+	if h.plugins != nil {
+		h.work.Go(func() { h.followPlugins(work) })
+	}
+	h.work.Go(func() { h.janitor.run(work) })
+	return h.startSweep(ctx)
+}
+
+func slotQueue(n int) int {
+	if n == 0 {
+		return supervisor.DefaultSlotQueue
+	}
+	return n
+}
+
+// liveTasks returns the tasks that were not over, their last runs with the output that was found.
+func (h *Host) liveTasks() []supervisor.Restored {
+	live := make([]supervisor.Restored, 0, len(h.restored.Live))
+	for _, it := range h.restored.Live {
+		r := supervisor.Restored{Task: it.Task, Book: it.Book, Last: it.Last}
+		if it.Last != nil && it.Last.Active() {
+			run := *it.Last
+			sum := h.outputs.Recover(output.Key{UID: it.Task.Metadata.UID, Attempt: run.Attempt})
+			run.StdoutBytes, run.StderrBytes, run.Dropped, run.OutputRef = sum.Stdout, sum.Stderr, sum.Dropped, sum.Ref
+			r.Last = &run
+		}
+		live = append(live, r)
+	}
+	return live
+}
+
+// followPlugins keeps routes up to date and wakes tasks that wait for a runner.
+func (h *Host) followPlugins(ctx context.Context) {
+	for {
+		changed := h.plugins.Changed()
+		h.runners.load(h.plugins)
+		h.supervisor.RunnersChanged()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Shutdown stops the host: it takes no more tasks, asks running attempts to end, gives them the
+// grace, and then stops the plugins and closes the state. Ctx ends the waiting: what runs then is
+// killed. Tasks that wait, and those that restart, go on when a host is started again. All calls
+// share one shutdown. The error names attempts that did not end in time.
+func (h *Host) Shutdown(ctx context.Context) error {
+	h.shutdown.Do(func() { h.result = h.close(ctx) })
+	return h.result
+}
+
+// shutdownSlack is what a shutdown may take beyond the grace of attempts: their force, and records.
+const shutdownSlack = 15 * time.Second
+
+func (h *Host) close(ctx context.Context) error {
+	var errs []error
+	if h.supervisor != nil {
+		grace := h.options.Grace
+		if grace == 0 {
+			grace = execute.DefaultStopGrace
+		}
+		stopping, cancel := context.WithTimeout(ctx, grace+shutdownSlack)
+		errs = append(errs, h.supervisor.Shutdown(stopping))
+		cancel()
+	}
+	h.stop()
+	h.work.Wait()
+	if h.plugins != nil {
+		errs = append(errs, h.plugins.Stop(ctx))
+	}
+	if h.state != nil {
+		errs = append(errs, h.state.Close(context.WithoutCancel(ctx)))
+	}
+	if h.outputs != nil {
+		errs = append(errs, h.outputs.Close())
+	}
+	if h.store != nil {
+		errs = append(errs, h.store.Close())
+	}
+	if h.scratch != "" {
+		errs = append(errs, os.RemoveAll(h.scratch))
+	}
+	return errors.Join(errs...)
+}
+
+// Uptime returns how long ago the host was made.
+func (h *Host) Uptime() time.Duration { return time.Since(h.began) }
+
+// index shows the supervisor what is over.
+type index struct{ state *state.State }
+
+// Lookup implements [supervisor.Index].
+func (x index) Lookup(name task.Name) (task.UID, bool) {
+	uid, done, ok := x.state.Lookup(name)
+	return uid, ok && done
+}
+
+// Version implements [supervisor.Index].
+func (x index) Version(uid task.UID) string {
+	t, err := x.state.GetUID(uid)
+	if err != nil {
+		return ""
+	}
+	return t.Metadata.ResourceVersion
+}

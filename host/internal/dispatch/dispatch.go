@@ -1,0 +1,170 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/soltihq/solti-host/host/internal/event"
+	"github.com/soltihq/solti-host/host/internal/supervisor"
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// A Supervisor accepts tasks.
+type Supervisor interface {
+	Submit(ctx context.Context, s supervisor.Submission) (*task.Task, task.UID, error)
+	Apply(ctx context.Context, c supervisor.Change) (*task.Task, task.Applied, error)
+}
+
+// Tasks knows the tasks there are.
+type Tasks interface {
+	Get(name task.Name) (*task.Task, error)
+	GetUID(uid task.UID) (*task.Task, error)
+	Accepting() error // why no submission can be stored now; nil means that it can
+}
+
+// Runners say, without being asked over a wire, what would become of a task.
+type Runners interface {
+	// Settled returns nil once every plugin has had its first chance to start.
+	Settled() error
+	// Static checks a task against the declared kinds, labels and schemas. The error is a
+	// [*task.Error] or a [task.FieldErrors].
+	Static(spec *task.Spec) error
+}
+
+// A Checker goes the whole way to a built task and keeps nothing.
+type Checker interface {
+	Check(ctx context.Context, t *task.Task) (runner string, err error)
+}
+
+// A Pipeline takes submissions.
+type Pipeline struct {
+	Supervisor Supervisor
+	Tasks      Tasks
+	Runners    Runners
+	Checker    Checker
+}
+
+// KeyTTL is how long an idempotency key stands for its submission.
+const KeyTTL = 24 * time.Hour
+
+// CreateOptions change what Create does.
+type CreateOptions struct {
+	Key    string   // idempotency key; empty means none
+	Digest [32]byte // of what the key stands for
+	DryRun bool
+}
+
+// Create accepts a new task and returns it as stored.
+func (p *Pipeline) Create(ctx context.Context, t *task.Task, o CreateOptions) (*task.Task, error) {
+	if err := p.admissible(t); err != nil {
+		return nil, err
+	}
+	if o.DryRun {
+		if _, err := p.Tasks.Get(t.Metadata.Name); err == nil && t.Metadata.Name != "" {
+			return nil, fmt.Errorf("task %s: %w", t.Metadata.Name, task.ErrExists)
+		}
+		return p.rehearse(ctx, t, nil)
+	}
+	s := supervisor.Submission{Task: fresh(t)}
+	if o.Key != "" {
+		s.Key = &event.Key{Text: o.Key, Digest: o.Digest, Expires: time.Now().Add(KeyTTL).UTC().Truncate(time.Second)}
+	}
+	stored, uid, err := p.Supervisor.Submit(ctx, s)
+	if err != nil || stored != nil {
+		return stored, err
+	}
+	return p.Tasks.GetUID(uid)
+}
+
+// ApplyOptions change what Apply does.
+type ApplyOptions struct {
+	UID     task.UID // only this incarnation; zero means any
+	Version string   // only this resource version; empty means any
+	DryRun  bool
+}
+
+// Apply creates the task or changes the one of that name, and says which.
+func (p *Pipeline) Apply(ctx context.Context, t *task.Task, o ApplyOptions) (*task.Task, task.Applied, error) {
+	if t.Metadata.Name == "" {
+		return nil, "", task.FieldErrors{{Path: "metadata.name", Message: "must be set to apply a task"}}
+	}
+	if err := p.admissible(t); err != nil {
+		return nil, "", err
+	}
+	for {
+		base, err := p.Tasks.Get(t.Metadata.Name)
+		if err != nil && !errors.Is(err, task.ErrNotFound) {
+			return nil, "", err
+		}
+		if o.DryRun {
+			dry, err := p.rehearse(ctx, t, base)
+			return dry, appliedTo(base, t), err
+		}
+		c := supervisor.Change{Task: fresh(t), UID: o.UID, Version: o.Version}
+		if base != nil && base.Status.Done() {
+			c.Base = base
+		}
+		stored, how, err := p.Supervisor.Apply(ctx, c)
+		if !errors.Is(err, supervisor.ErrStale) {
+			return stored, how, err
+		}
+	}
+}
+
+// appliedTo says what applying t to base would do.
+func appliedTo(base, t *task.Task) task.Applied {
+	switch {
+	case base == nil:
+		return task.AppliedCreated
+	case base.Spec.Equal(&t.Spec) && base.Metadata.Equal(&t.Metadata):
+		return task.AppliedUnchanged
+	default:
+		return task.AppliedConfigured
+	}
+}
+
+// admissible says why a task cannot be accepted, whatever the slots are like; nil means that it can.
+func (p *Pipeline) admissible(t *task.Task) error {
+	if err := p.Runners.Settled(); err != nil {
+		return err
+	}
+	if err := p.Tasks.Accepting(); err != nil {
+		return err
+	}
+	if err := t.Validate(); err != nil {
+		return err
+	}
+	return p.Runners.Static(&t.Spec)
+}
+
+// rehearse builds t, as it would be stored over base, and throws that away.
+func (p *Pipeline) rehearse(ctx context.Context, t, base *task.Task) (*task.Task, error) {
+	dry := fresh(t)
+	dry.Metadata.Generation = 1
+	if base != nil {
+		dry.Metadata.Generation = base.Metadata.Generation + 1
+	}
+	dry.Metadata.UID = task.NewUID(time.Now())
+	dry.Status.Phase = task.Pending
+	runner, err := p.Checker.Check(ctx, dry)
+	if err != nil {
+		if errors.Is(err, supervisor.ErrDown) {
+			return nil, fmt.Errorf("%w: %w", task.ErrNotReady, err)
+		}
+		return nil, err
+	}
+	dry.Metadata.UID = task.UID{}
+	dry.Status.Runner = runner
+	return dry, nil
+}
+
+// fresh returns t as a submitter may write it: without what only the host makes.
+func fresh(t *task.Task) *task.Task {
+	return &task.Task{
+		APIVersion: task.APIVersion, Kind: task.KindTask,
+		Metadata: task.Metadata{Name: t.Metadata.Name, Labels: t.Metadata.Labels, Annotations: t.Metadata.Annotations},
+		Spec:     t.Spec,
+	}
+}

@@ -1,0 +1,170 @@
+// Package tail reads the output of a task across its attempts: what was written, what is being
+// written, and what the attempts to come will write.
+//
+// The order is fixed: the output of an attempt, then, when its end is on disk, its end; then the
+// next attempt. A cursor that a chunk carries leads to exactly what comes after it.
+package tail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/soltihq/solti-host/host/internal/output"
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// Tasks tells how tasks stand, as far as it is durable.
+type Tasks interface {
+	Get(name task.Name) (*task.Task, error)
+	// Watch returns the task and a channel that is closed when it has changed since.
+	Watch(uid task.UID) (*task.Task, <-chan struct{}, error)
+	// Run returns one run of a task, or an error wrapping task.ErrNotFound.
+	Run(uid task.UID, attempt int) (*task.Run, error)
+}
+
+// Outputs holds what attempts wrote.
+type Outputs interface {
+	Follow(k output.Key, ref []byte, from task.Cursor, f output.Filter) *output.Reader
+}
+
+// A Reader reads what one query asks for. It is for one goroutine.
+type Reader struct {
+	tasks   Tasks
+	outputs Outputs
+	query   task.OutputQuery
+	uid     task.UID
+	at      task.Cursor // of what comes next
+	one     bool        // end with the attempt at which it began
+	reader  *output.Reader
+	drained bool // the output of this attempt has been read; its end is what comes next
+}
+
+// Open returns a reader. It must be closed. The error wraps task.ErrNotFound if there is no such task
+// or no such attempt.
+func Open(tasks Tasks, outputs Outputs, name task.Name, q task.OutputQuery) (*Reader, error) {
+	t, err := tasks.Get(name)
+	if err != nil {
+		return nil, err
+	}
+	uid := t.Metadata.UID
+	if !q.UID.IsZero() && q.UID != uid {
+		return nil, fmt.Errorf("task %s with uid %s: %w", name, q.UID, task.ErrNotFound)
+	}
+	r := &Reader{tasks: tasks, outputs: outputs, query: q, uid: uid, at: q.From}
+	r.one = q.From.Attempt != 0 && !q.Rest
+	if r.at.Attempt == 0 {
+		r.at.Attempt = max(t.Status.Attempt, 1)
+	} else if r.one && r.at.Attempt > t.Status.Attempt && !q.Follow {
+		return nil, fmt.Errorf("task %s has no attempt %d: %w", name, r.at.Attempt, task.ErrNotFound)
+	}
+	return r, nil
+}
+
+// Next returns the next chunk, waiting for it where the query says so. The error is io.EOF at the end,
+// the cause of ctx when that ends, and wraps task.ErrNotFound when the task has been deleted.
+func (r *Reader) Next(ctx context.Context) (task.Chunk, error) {
+	for {
+		run, over, changed, err := r.look()
+		if err != nil {
+			return task.Chunk{}, err
+		}
+		switch {
+		case run == nil && (over || !r.query.Follow):
+			return task.Chunk{}, io.EOF
+		case run == nil:
+			if err := wait(ctx, changed); err != nil {
+				return task.Chunk{}, err
+			}
+			continue
+		}
+		c, err := r.read(ctx, run)
+		if !errors.Is(err, io.EOF) {
+			return c, err
+		}
+		r.drained = true
+		if run.Active() {
+			if !r.query.Follow {
+				return task.Chunk{}, io.EOF
+			}
+			if err := wait(ctx, changed); err != nil {
+				return task.Chunk{}, err
+			}
+			continue
+		}
+		return r.end(run), nil
+	}
+}
+
+// look returns the run that comes next, or nil if it has not begun; whether the task is over; and what
+// to wait for.
+func (r *Reader) look() (run *task.Run, over bool, changed <-chan struct{}, err error) {
+	if r.one && r.at.Attempt != r.query.From.Attempt {
+		return nil, true, nil, nil
+	}
+	t, changed, err := r.tasks.Watch(r.uid)
+	if err != nil {
+		return nil, false, nil, err
+	}
+	over = t.Status.Done()
+	if r.at.Attempt > t.Status.Attempt {
+		return nil, over, changed, nil
+	}
+	run, err = r.tasks.Run(r.uid, r.at.Attempt)
+	if errors.Is(err, task.ErrNotFound) {
+		return &task.Run{Attempt: r.at.Attempt, FinishedAt: t.Metadata.CreationTimestamp, Phase: task.LostRun}, over, changed, nil // forgotten by retention
+	}
+	return run, over, changed, err
+}
+
+// read returns the next piece of run's output, and io.EOF after the last.
+func (r *Reader) read(ctx context.Context, run *task.Run) (task.Chunk, error) {
+	if r.drained && run.Active() {
+		return task.Chunk{}, io.EOF
+	}
+	if r.reader == nil {
+		k := output.Key{UID: r.uid, Attempt: run.Attempt}
+		r.reader = r.outputs.Follow(k, run.OutputRef, r.at, output.Filter{
+			Stream: r.query.Stream, Follow: r.query.Follow && run.Active(),
+		})
+	}
+	c, err := r.reader.Next(ctx)
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			r.closeReader()
+		}
+		return c, err
+	}
+	c.Attempt = run.Attempt
+	c.Next.Attempt = run.Attempt
+	r.at = c.Next
+	return c, nil
+}
+
+// end returns the end of run and goes on to the attempt after it.
+func (r *Reader) end(run *task.Run) task.Chunk {
+	r.drained = false
+	r.at = task.Cursor{Attempt: run.Attempt + 1}
+	return task.Chunk{Attempt: run.Attempt, Time: run.FinishedAt, Ended: run, Next: r.at}
+}
+
+// Close releases what the reader holds.
+func (r *Reader) Close() { r.closeReader() }
+
+func (r *Reader) closeReader() {
+	if r.reader != nil {
+		r.reader.Close()
+		r.reader = nil
+	}
+}
+
+func wait(ctx context.Context, changed <-chan struct{}) error {
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+

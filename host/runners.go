@@ -1,0 +1,112 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/soltihq/solti-host/host/internal/execute"
+	"github.com/soltihq/solti-host/host/internal/plugin"
+	"github.com/soltihq/solti-host/host/internal/router"
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// runners joins the plugins with the table that routes to them. The table is replaced when a plugin's
+// state or kinds have changed.
+type runners struct{ now atomic.Pointer[routes] }
+
+// routes is one view of the plugins.
+type routes struct {
+	table   *router.Table
+	byName  map[string]*plugin.Plugin
+	settled <-chan struct{}
+}
+
+func newRunners() *runners {
+	r := new(runners)
+	r.load(nil)
+	return r
+}
+
+// load takes a new view. Plugins that have not said yet what they run are left out.
+func (r *runners) load(set *plugin.Set) {
+	v := &routes{byName: map[string]*plugin.Plugin{}}
+	var all []router.Runner
+	if set != nil {
+		v.settled = set.Settled()
+		for _, p := range set.Plugins() {
+			var kinds []task.Kind
+			for _, k := range p.Kinds() {
+				kinds = append(kinds, task.Kind{APIVersion: k.APIVersion, Name: k.Kind})
+			}
+			v.byName[p.Name()] = p
+			if len(kinds) > 0 {
+				all = append(all, router.Runner{Name: p.Name(), Labels: p.Labels(), Kinds: kinds})
+			}
+		}
+	}
+	table, err := router.New(all)
+	if err != nil { // plugins are checked before they are registered: keep the last good view
+		return
+	}
+	v.table = table
+	r.now.Store(v)
+}
+
+// Settled returns nil once every plugin has had its first chance to start.
+func (r *runners) Settled() error {
+	v := r.now.Load()
+	if v.settled == nil {
+		return nil
+	}
+	select {
+	case <-v.settled:
+		return nil
+	default:
+		return fmt.Errorf("%w: plugins are starting", task.ErrNotReady)
+	}
+}
+
+// Candidates implements [execute.Runners].
+func (r *runners) Candidates(spec *task.Spec) ([]execute.Runner, []task.Refusal) {
+	v := r.now.Load()
+	names, refused := v.table.Candidates(spec)
+	fit := make([]execute.Runner, len(names))
+	for i, n := range names {
+		fit[i] = v.byName[n]
+	}
+	return fit, refused
+}
+
+// Runner implements [execute.Runners].
+func (r *runners) Runner(name string) execute.Runner {
+	if p := r.now.Load().byName[name]; p != nil {
+		return p
+	}
+	return nil
+}
+
+// Static implements [dispatch.Runners]. The spec must satisfy the schema of one of the runners that
+// may take it; otherwise the problems are those of the first.
+func (r *runners) Static(spec *task.Spec) error {
+	v := r.now.Load()
+	names, err := v.table.Route(spec)
+	if err != nil {
+		var refused *task.Error
+		if errors.As(err, &refused) {
+			return err
+		}
+		return &task.Error{Reason: task.ReasonNoRunner, Message: err.Error(), Err: err}
+	}
+	var first task.FieldErrors
+	for _, n := range names {
+		problems := v.byName[n].ValidateSpec(spec.Workload)
+		if len(problems) == 0 {
+			return nil
+		}
+		if first == nil {
+			first = problems
+		}
+	}
+	return first
+}

@@ -1,0 +1,57 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/soltihq/solti-host/host/internal/state"
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// sweepName is the name of the host's own task that forgets what is old.
+const sweepName = "solti-state-sweep"
+
+// startSweep submits the retention sweep as an embedded task of the host's own supervisor.
+func (h *Host) startSweep(ctx context.Context) error {
+	r := state.Retention(h.options.Retention).Defaulted()
+	_, err := h.submitFunc(ctx, &task.Task{
+		Metadata: task.Metadata{Name: sweepName},
+		Spec: task.Spec{
+			Slot:    sweepName,
+			Restart: task.Restart{Policy: task.Always, Interval: task.Duration(r.Interval)},
+		},
+	}, func(ctx context.Context, _ *Run) error { return h.sweep(ctx, r) }, true)
+	if err != nil {
+		return fmt.Errorf("start the retention sweep: %w", err)
+	}
+	return nil
+}
+
+// sweepBatch bounds what one transaction forgets.
+const sweepBatch = 500
+
+// sweep forgets runs, tasks and output that are older than r allows.
+func (h *Host) sweep(ctx context.Context, r state.Retention) error {
+	for ctx.Err() == nil {
+		prune, remove := h.state.Expired(time.Now(), r, sweepBatch)
+		if len(prune)+len(remove) == 0 {
+			break
+		}
+		var over []*task.Task
+		for _, uid := range remove {
+			t, err := h.state.GetUID(uid)
+			if err != nil && !errors.Is(err, task.ErrNotFound) {
+				return err
+			}
+			if err == nil {
+				over = append(over, t)
+			}
+		}
+		if err := h.supervisor.Forget(ctx, over, prune); err != nil {
+			return err
+		}
+	}
+	return h.outputs.Sweep(time.Now(), r.RunTTL)
+}
