@@ -11,7 +11,7 @@ type Config struct {
 	LogFormat   string // text or json
 	Concurrency int    // attempts at one time; 0 means no limit
 	SlotQueue   int    // tasks that may wait for one slot, its owner not counted
-	Grace       time.Duration
+	Grace       time.Duration // between asking an attempt to end and killing it
 	Retention   Retention
 	Output      Output
 	PluginOrder []string

@@ -35,7 +35,7 @@ func TestDefaults(t *testing.T) {
 		StateDir:  filepath.Join(s.Dir, ".local/state/solti-host"),
 		PluginDir: systemPluginDir,
 		Listen:    "127.0.0.1:0", LogLevel: "info", LogFormat: "text",
-		Concurrency: 256, SlotQueue: 100, Grace: time.Minute,
+		Concurrency: 256, SlotQueue: 100, Grace: 10 * time.Second,
 		Retention: Retention{RunTTL: time.Hour, TaskTTL: time.Hour, Interval: 5 * time.Minute, MaxRuns: 256},
 		Output:    Output{PerRun: 64 << 20, Total: 4 << 30},
 		Plugins:   map[string]Plugin{},
@@ -123,7 +123,7 @@ plugins:
 	}
 	want := &Config{
 		StateDir: "/x/state", PluginDir: systemPluginDir, Listen: "[::1]:7390", LogLevel: "debug", LogFormat: "json",
-		SlotQueue: 7, Grace: time.Minute,
+		SlotQueue: 7, Grace: 10 * time.Second,
 		Retention:   Retention{RunTTL: 90 * time.Second, TaskTTL: time.Hour, Interval: 5 * time.Minute, MaxRuns: 3},
 		Output:      Output{PerRun: 2 << 20, Total: 2 << 30, Rate: 4096},
 		PluginOrder: []string{"wasm", "subprocess"},
@@ -179,7 +179,7 @@ func TestProblems(t *testing.T) {
 		{name: "label", file: "plugins: {wasm: {labels: {zone: a b}}}", want: []string{`FILE: plugins.wasm.labels.zone: the value "a b" must begin and end with a letter or digit and have only '-', '_' and '.' besides`}},
 		{name: "order twice", flags: map[string]string{"plugins-order": "a,b,a"}, want: []string{`--plugins-order: a is named twice`}},
 		{name: "order of no name", flags: map[string]string{"plugins-order": "a,,b"}, want: []string{`--plugins-order: name 2: must not be empty`}},
-		{name: "below the least", file: "queue: {slotLimit: 0}\nretention: {interval: 1ms}", want: []string{`FILE: queue.slotLimit: 0 is not between 1 and 1000000000`, `FILE: retention.interval: 1ms is below 1s`}},
+		{name: "below the least", file: "queue: {slotLimit: -1}\nretention: {interval: 1ms}", want: []string{`FILE: queue.slotLimit: -1 is not between 0 and 1000000000`, `FILE: retention.interval: 1ms is below 1s`}},
 		{name: "size below the least", file: "output: {perRun: 1KiB}", want: []string{`FILE: output.perRun: 1KiB is below 2097152 bytes`}},
 		{name: "size that overflows", file: "output: {perRun: 9999999999999GiB}", want: []string{`FILE: output.perRun: "9999999999999GiB" is not a size: write a whole number of bytes, or one with KiB, MiB or GiB`}},
 		{name: "relative path in the file", file: "stateDir: state", want: []string{`FILE: stateDir: "state" is not an absolute path`}},
