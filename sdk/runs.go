@@ -23,7 +23,7 @@ const (
 type runs struct {
 	mu      sync.Mutex
 	live    map[string]*attempt // guarded by mu
-	past    recent[struct{}]    // guarded by mu; ids that were live
+	past    recent[struct{}]    // guarded by mu; ids of attempts that are over
 	early   recent[earlyStop]   // guarded by mu; stops of ids never seen: a stop may overtake its run
 	closed  error               // guarded by mu; why no attempt is taken any more
 	sending int                 // guarded by mu; calls that have not returned
@@ -58,7 +58,6 @@ func (t *runs) add(a *attempt, limit int) error {
 		return Capacity(0)
 	}
 	t.live[id] = a
-	t.past.put(id, struct{}{})
 	if s, ok := t.early.get(id); ok {
 		a.stop(s.reason, s.grace)
 	}
@@ -66,10 +65,15 @@ func (t *runs) add(a *attempt, limit int) error {
 	return nil
 }
 
-func (t *runs) remove(a *attempt) {
+// remove ends a's life. If it was made, its id is never taken again; otherwise the same request may
+// be tried once more.
+func (t *runs) remove(a *attempt, made bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.live, a.run.ID)
+	if made {
+		t.past.put(a.run.ID, struct{}{})
+	}
 	t.notify()
 }
 

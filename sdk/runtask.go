@@ -71,7 +71,7 @@ func (s *Service) begin(a *attempt, req *pluginv1.RunTaskRequest, caller context
 		var err error
 		if h, err = s.acquire(a, req, caller); err != nil {
 			stopped := a.end()
-			s.runs.remove(a)
+			s.runs.remove(a, stopped)
 			if !stopped {
 				return err
 			}
@@ -101,7 +101,7 @@ func (s *Service) perform(a *attempt, h *handle) {
 			x = s.panicked(a, recover())
 		}
 		s.handles.done(h)
-		s.runs.remove(a)
+		s.runs.remove(a, true)
 		began := x.Result != pluginv1.Result_RESULT_START_FAILED && x.Result != pluginv1.Result_RESULT_CANCELED
 		a.queue.finish(x, began)
 	}()
