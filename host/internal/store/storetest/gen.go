@@ -42,7 +42,7 @@ func (h *History) Accept(name string, size int) event.Record {
 	h.seq++
 	h.count.Order++
 	h.count.Name++
-	uid := task.NewUID(at)
+	uid := h.uid(at)
 	retries := 3
 	t := &task.Task{
 		APIVersion: task.APIVersion,
@@ -72,6 +72,13 @@ func (h *History) Accept(name string, size int) event.Record {
 		Book: event.Book{Revision: 1, Order: h.count.Order},
 		Key:  &event.Key{Text: "key-" + name, Digest: [32]byte{h.seq}, UID: uid, Expires: at.Add(24 * time.Hour)},
 	})
+}
+
+// uid returns the same UID in the same place of every history.
+func (h *History) uid(at time.Time) task.UID {
+	uid := task.NewUID(at)
+	copy(uid[6:], []byte{0x70, h.seq, 0x80, 1, 2, 3, 4, 5, 6, 7})
+	return uid
 }
 
 func blob(size int) []byte {
