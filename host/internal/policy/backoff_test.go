@@ -15,7 +15,7 @@ const longest = time.Duration(math.MaxInt64)
 
 func anyBackoff(t *rapid.T) task.Backoff {
 	first := rapid.OneOf(rapid.Int64Range(1, 1e12), rapid.Int64Range(1, math.MaxInt64)).Draw(t, "first")
-	most := rapid.OneOf(rapid.Int64Range(first, math.MaxInt64), rapid.Just(int64(first)), rapid.Just(int64(math.MaxInt64))).Draw(t, "max")
+	most := rapid.OneOf(rapid.Int64Range(first, math.MaxInt64), rapid.Just(first), rapid.Just(int64(math.MaxInt64))).Draw(t, "max")
 	return task.Backoff{
 		First:  task.Duration(first),
 		Max:    task.Duration(most),
