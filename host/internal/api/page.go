@@ -31,13 +31,17 @@ func respondPage(w http.ResponseWriter, head pageHead, items [][]byte) error {
 	return nil
 }
 
-func encodeItem[T any](v T) ([]byte, error) { return task.EncodeJSON(v) }
+// itemJSON encodes one item of a page and returns its size in bytes.
+func itemJSON[T any](v T) ([]byte, int, error) {
+	b, err := task.EncodeJSON(v)
+	return b, len(b), err
+}
 
 // fitting asks for a page and encodes its items. Where they are longer than maxPageBytes together, it
 // asks again for as many as fit, so that the page's continue token is right.
-func fitting[L, T any](
-	limit int, query func(limit int) (L, []T, error), encode func(T) ([]byte, error),
-) (L, [][]byte, error) {
+func fitting[L, T, E any](
+	limit int, query func(limit int) (L, []T, error), encode func(T) (E, int, error),
+) (L, []E, error) {
 	for {
 		list, items, err := query(limit)
 		if err != nil {
@@ -52,17 +56,17 @@ func fitting[L, T any](
 }
 
 // encodeFitting encodes items up to maxPageBytes, and at least one. Fits says that these are all.
-func encodeFitting[T any](items []T, encode func(T) ([]byte, error)) (encoded [][]byte, fits bool, err error) {
-	encoded, size := make([][]byte, 0, len(items)), 0
+func encodeFitting[T, E any](items []T, encode func(T) (E, int, error)) (encoded []E, fits bool, err error) {
+	encoded, size := make([]E, 0, len(items)), 0
 	for _, item := range items {
-		b, err := encode(item)
+		e, n, err := encode(item)
 		if err != nil {
 			return nil, false, err
 		}
-		if size += len(b); size > maxPageBytes && len(encoded) > 0 {
+		if size += n; size > maxPageBytes && len(encoded) > 0 {
 			return encoded, false, nil
 		}
-		encoded = append(encoded, b)
+		encoded = append(encoded, e)
 	}
 	return encoded, true, nil
 }

@@ -161,7 +161,7 @@ func (s *Server) listTasks(w http.ResponseWriter, r *http.Request) error {
 			return nil, nil, err
 		}
 		return l, l.Items, nil
-	}, encodeItem[*task.Task])
+	}, itemJSON[*task.Task])
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (s *Server) listRuns(w http.ResponseWriter, r *http.Request) error {
 			return nil, nil, err
 		}
 		return l, l.Items, nil
-	}, encodeItem[task.Run])
+	}, itemJSON[task.Run])
 	if err != nil {
 		return err
 	}
