@@ -6,11 +6,11 @@ import "time"
 type Config struct {
 	StateDir    string
 	PluginDir   string
-	Listen      string // a loopback TCP address, or None
-	LogLevel    string // trace, debug, info, warn or error
-	LogFormat   string // text or json
-	Concurrency int    // attempts at one time; 0 means no limit
-	SlotQueue   int    // tasks that may wait for one slot, its owner not counted
+	Listen      string        // a loopback TCP address, or None
+	LogLevel    string        // trace, debug, info, warn or error
+	LogFormat   string        // text or json
+	Concurrency int           // attempts at one time; 0 means no limit
+	SlotQueue   int           // tasks that may wait for one slot, its owner not counted
 	Grace       time.Duration // between asking an attempt to end and killing it
 	Retention   Retention
 	Output      Output

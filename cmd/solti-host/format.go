@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A format is the form of results: "" is a table.
+type format string
+
+const (
+	table  format = ""
+	wide   format = "wide"
+	asJSON format = "json"
+	asYAML format = "yaml"
+)
+
+// String, Set and Type make a format a flag.
+func (f *format) String() string { return string(*f) }
+
+// Set takes a format's name.
+func (f *format) Set(s string) error {
+	switch format(s) {
+	case wide, asJSON, asYAML:
+		*f = format(s)
+		return nil
+	}
+	return fmt.Errorf("%q is not one of json, yaml, wide", s)
+}
+
+// Type names what the flag takes.
+func (f *format) Type() string { return "format" }
+
+// show prints v as the flags ask: as JSON or YAML, or as the table that rows fills.
+func (a *app) show(v any, rows func(t *tabular, wide bool)) error {
+	switch a.format {
+	case asJSON:
+		return printJSON(a.out, v)
+	case asYAML:
+		return printYAML(a.out, v)
+	}
+	t := newTable(a.out)
+	rows(t, a.format == wide)
+	return t.w.Flush()
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// printYAML prints what JSON would say, in the same order.
+func printYAML(w io.Writer, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	doc, err := yamlNode(d)
+	if err != nil {
+		return err
+	}
+	e := yaml.NewEncoder(w)
+	e.SetIndent(2)
+	if err := e.Encode(doc); err != nil {
+		return err
+	}
+	return e.Close()
+}
+
+// yamlNode returns the next value of d.
+func yamlNode(d *json.Decoder) (*yaml.Node, error) {
+	tok, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch x := tok.(type) {
+	case json.Delim:
+		n := &yaml.Node{Kind: yaml.MappingNode}
+		if x == '[' {
+			n.Kind = yaml.SequenceNode
+		}
+		for d.More() { // names and values alternate, as they do in a mapping's content
+			item, err := yamlNode(d)
+			if err != nil {
+				return nil, err
+			}
+			n.Content = append(n.Content, item)
+		}
+		_, err := d.Token() // its end
+		return n, err
+	case string:
+		return textNode(x), nil
+	case json.Number:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: x.String()}, nil
+	case bool:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: strconv.FormatBool(x)}, nil
+	default:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null"}, nil
+	}
+}
+
+// textNode returns s without quotes where neither a parser nor a terminal could take it for
+// something else.
+func textNode(s string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	if strings.ContainsFunc(strings.ReplaceAll(s, "\n", ""), harmful) {
+		n.Style = yaml.DoubleQuotedStyle
+	}
+	return n
+}
+
+// A tabular prints rows in aligned columns.
+type tabular struct{ w *tabwriter.Writer }
+
+func newTable(w io.Writer) *tabular { return &tabular{tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)} }
+
+// row prints one line. Cells are made harmless; an empty one becomes a hyphen.
+func (t *tabular) row(cells ...string) {
+	for i, c := range cells {
+		if cells[i] = clean(c); c == "" {
+			cells[i] = "-"
+		}
+	}
+	fmt.Fprintln(t.w, strings.Join(cells, "\t"))
+}

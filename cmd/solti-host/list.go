@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/soltihq/solti-host/host/client"
+	"github.com/soltihq/solti-host/host/task"
+)
+
+func (a *app) list() *cobra.Command {
+	var q task.Query
+	var slot, labels string
+	var phases []string
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List tasks by name",
+		Args:  none,
+		RunE: func(c *cobra.Command, _ []string) error {
+			q.Slot = task.Slot(slot)
+			for _, p := range phases {
+				q.Phases = append(q.Phases, task.Phase(p))
+			}
+			if labels != "" {
+				s, err := task.ParseSelector(labels)
+				if err != nil {
+					return misuse(c, err)
+				}
+				q.Labels = s
+			}
+			host, err := a.connect()
+			if err != nil {
+				return err
+			}
+			defer host.Close()
+			l, err := listAll(c.Context(), host, q)
+			if err != nil {
+				return err
+			}
+			return a.show(l, func(t *tabular, wide bool) { taskRows(t, l.Items, wide, time.Now()) })
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&slot, "slot", "", "only tasks of this slot")
+	f.StringSliceVar(&phases, "phase", nil, "only tasks in these phases")
+	f.StringVarP(&labels, "selector", "l", "", "only tasks with these labels, as in 'app=web,tier in (a,b),!canary'")
+	f.IntVar(&q.Limit, "limit", 0, "at most so many tasks (default all)")
+	f.BoolVar(&q.System, "system", false, "also the host's own tasks")
+	return a.hostFlags(a.formatFlag(c))
+}
+
+// listAll reads page after page until there are q.Limit tasks or no more; 0 means all.
+func listAll(ctx context.Context, host *client.Client, q task.Query) (*task.List, error) {
+	all, limit := listOf(nil), q.Limit
+	for {
+		q.Limit = task.MaxPage
+		if limit > 0 {
+			q.Limit = min(limit-len(all.Items), task.MaxPage)
+		}
+		l, err := host.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all.Items, all.Metadata = append(all.Items, l.Items...), l.Metadata
+		q.Continue = l.Metadata.Continue
+		if q.Continue == "" || limit > 0 && len(all.Items) >= limit {
+			return all, nil
+		}
+	}
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/soltihq/solti-host/host"
+)
+
+func (a *app) serve() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the host",
+		Long: `Run the host until SIGINT or SIGTERM. Then running tasks have --grace to end; a second signal ends them at
+once. Tasks that wait, and those that restart, go on when the host runs again.
+
+Every flag is also a variable and, but for --config, a key of the configuration file; a flag wins over the
+variable, that over the file.`,
+		Args: none,
+	}
+	source := a.settings(c)
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		o, err := host.LoadConfig(source())
+		if err != nil {
+			return misuseError{err: err}
+		}
+		o.Subreaper = true // this process is a host and nothing else
+		h, err := host.New(o)
+		if err != nil {
+			return err
+		}
+		force, stop := untilSecondSignal(c.Context())
+		defer stop()
+		return serve(c.Context(), force, h)
+	}
+	return c
+}
+
+// A server is a host that this process runs.
+type server interface {
+	Start(ctx context.Context) error
+	Serve(ctx context.Context) error // until ctx ends
+	Shutdown(ctx context.Context) error
+}
+
+// serve runs h until ctx ends, and then gives it until force ends to stop.
+func serve(ctx, force context.Context, h server) error {
+	err := h.Start(ctx)
+	if err == nil {
+		err = h.Serve(ctx)
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		err = nil // it was asked to end
+	}
+	return errors.Join(err, h.Shutdown(force))
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/soltihq/solti-host/host/task"
+)
+
+func (a *app) wait() *cobra.Command {
+	var timeout time.Duration
+	c := &cobra.Command{
+		Use:   "wait NAME",
+		Short: "Wait until a task is over, and exit as it did",
+		Long: `Wait until a task is over. The exit code is 0 if it succeeded, 1 if it failed or was canceled, 3 if
+--timeout is over first, and 4 if the task was lost. A host that is restarted meanwhile is waited for.`,
+		Args:              one("NAME"),
+		ValidArgsFunction: a.completeNames,
+		RunE: func(c *cobra.Command, args []string) error {
+			host, err := a.connect()
+			if err != nil {
+				return err
+			}
+			defer host.Close()
+			ctx := c.Context()
+			if timeout > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, timeout)
+				defer cancel()
+			}
+			t, err := host.Wait(ctx, task.Name(args[0]), task.UID{})
+			if err != nil {
+				return waitError(c.Context(), args[0], timeout, err)
+			}
+			return a.result(t)
+		},
+	}
+	c.Flags().DurationVar(&timeout, "timeout", 0, "wait no longer than this (default without end)")
+	return a.hostFlags(a.formatFlag(c))
+}
+
+// waitError says what a wait without a result means for the task.
+func waitError(ctx context.Context, name string, timeout time.Duration, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("task %s: %w; the task goes on", name, errInterrupted)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("task %s: not over after %s: %w", name, timeout, context.DeadlineExceeded)
+	default:
+		return fmt.Errorf("task %s: %w", name, err)
+	}
+}
+
+// result tells how a task ended and turns it into an exit code.
+func (a *app) result(t *task.Task) error {
+	if a.format == asJSON || a.format == asYAML {
+		if err := a.show(t, nil); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintln(a.errs, resultLine(t))
+	}
+	if code := outcomeCode(t.Status.Outcome); code != exitOK {
+		return exitError(code)
+	}
+	return nil
+}
+
+// resultLine tells how a task ended, in one line.
+func resultLine(t *task.Task) string {
+	s := t.Status
+	var parts []string
+	if s.Attempt > 1 {
+		parts = append(parts, fmt.Sprintf("%d attempts", s.Attempt))
+	}
+	if w := firstLine(why(t), 200); w != "" && s.Outcome.Kind != task.OutcomeCompleted {
+		parts = append(parts, w)
+	}
+	if r := s.Outcome.Reason; r != "" && !strings.EqualFold(string(r), string(s.Phase)) {
+		parts = append(parts, string(r))
+	}
+	line := fmt.Sprintf("%s %s after %s", clean(string(t.Metadata.Name)), s.Phase,
+		short(s.Outcome.FinishedAt.Sub(t.Metadata.CreationTimestamp)))
+	if len(parts) > 0 {
+		line += " (" + strings.Join(parts, ", ") + ")"
+	}
+	return line
+}
