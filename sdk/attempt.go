@@ -27,7 +27,7 @@ type attempt struct {
 	stderr writer
 	grace  time.Duration
 
-	ctx    context.Context //nolint:containedctx // the attempt's life, which no call spans
+	ctx    context.Context // the attempt's life, which no call spans
 	cancel context.CancelCauseFunc
 	force  chan struct{} // closed by forceNow, after the end of ctx
 
@@ -195,7 +195,7 @@ var copyBuffers = sync.Pool{New: func() any {
 
 // ReadFrom copies r to the stream until its end.
 func (w *writer) ReadFrom(r io.Reader) (int64, error) {
-	buf := copyBuffers.Get().(*[]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	buf := copyBuffers.Get().(*[]byte) // the pool holds nothing else
 	defer copyBuffers.Put(buf)
 	return io.CopyBuffer(struct{ io.Writer }{w}, r, *buf)
 }

@@ -67,7 +67,7 @@ func identify(info Info, features []string) (*identity, error) {
 		ProtocolMinor: ProtocolMinor,
 		Labels:        info.Labels,
 		Features:      features,
-		Limits:        &pluginv1.Limits{MaxRuns: uint32(id.maxRuns)}, //nolint:gosec // not negative
+		Limits:        &pluginv1.Limits{MaxRuns: uint32(id.maxRuns)},
 		ConfigSchema:  info.ConfigSchema,
 	}
 	for _, k := range info.Kinds {

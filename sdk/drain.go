@@ -32,7 +32,7 @@ func (s *Service) Drain(
 		n, _, changed := s.runs.watch()
 		if n != told {
 			told = n
-			left := &pluginv1.DrainResponse{LiveRuns: uint32(n)} //nolint:gosec // not negative
+			left := &pluginv1.DrainResponse{LiveRuns: uint32(n)}
 			if err := stream.Send(left); err != nil || n == 0 {
 				return err
 			}

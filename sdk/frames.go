@@ -88,7 +88,7 @@ func (s *sender) encode() []*pluginv1.Frame {
 			}}))
 			data = data[n:]
 			it.n -= n
-			it.offset += uint64(n) //nolint:gosec // n is not negative
+			it.offset += uint64(n)
 		}
 	}
 	return frames

@@ -214,7 +214,7 @@ func (b *batch) grow(need int) {
 		b.data = append(make([]byte, 0, firstData), b.data...)
 		return
 	}
-	large := *buffers.Get().(*[]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	large := *buffers.Get().(*[]byte) // the pool holds nothing else
 	b.data = append(large[:0], b.data...)
 }
 

@@ -82,7 +82,7 @@ func exited(err error, stopped bool) *pluginv1.Exited {
 	}
 	ok := false
 	if exit := (*ExitError)(nil); errors.As(err, &exit) {
-		code := int32(exit.Code) //nolint:gosec // exit codes are small
+		code := int32(exit.Code)
 		x.ExitCode = &code
 		ok = exit.OK
 	}

@@ -246,7 +246,7 @@ func TestSlowReaderLosesNothing(t *testing.T) {
 // serveOn serves a runner on a socket of the test's own and returns its path and a way to stop.
 func serveOn(t *testing.T, r sdk.Runner, creds credentials.TransportCredentials) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "solti")
+	dir, err := os.MkdirTemp("", "solti") //nolint:usetesting // a socket needs a short path
 	if err != nil {
 		t.Fatal(err)
 	}

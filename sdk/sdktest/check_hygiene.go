@@ -65,7 +65,7 @@ func (s *suite) descriptors(t *testing.T) {
 	for range runs {
 		s.run(t, p, s.OK)
 	}
-	eventually(t, soon, "open descriptors", func() error {
+	eventually(t, s.soon(), "open descriptors", func() error {
 		if after := openFiles(p.cmd.Process.Pid); after > before+5 {
 			return fmt.Errorf("%d, and %d before %d runs", after, before, runs)
 		}

@@ -82,7 +82,7 @@ func (s *suite) readerGoesAway(t *testing.T) {
 	family := p.family()
 	a.cancel()
 	close(stalled)
-	waitGone(t, soon, family)
+	waitGone(t, s.soon(), family)
 	s.checkOutput(t, s.run(t, p, &s.Flood.Workload), *s.Flood)
 }
 
@@ -96,7 +96,7 @@ func (s *suite) blockedAndStopped(t *testing.T) {
 	a.waitBegan(t)
 	p.stop(t, a.id, 100*time.Millisecond)
 	family := p.family()
-	waitGone(t, soon, family)
+	waitGone(t, s.soon(), family)
 	close(stalled)
 	a.finish(t) // with whatever result: it may have been done
 }

@@ -17,10 +17,8 @@ import (
 	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
 )
 
-const (
-	soon      = 5 * time.Second // for what should be immediate
-	graceOver = 8 * time.Second // a grace of 1 s, force, and the end
-)
+// graceOver is time for a grace of 1 s, force, and the end.
+const graceOver = 8 * time.Second
 
 func (s *suite) processChecks() []check {
 	return []check{
@@ -43,7 +41,7 @@ func (s *suite) withoutCookie(t *testing.T) {
 	if p.exitCode() <= 0 {
 		t.Errorf("exit code %d, want a failure", p.exitCode())
 	}
-	eventually(t, soon, "text on standard error", func() error {
+	eventually(t, s.soon(), "text on standard error", func() error {
 		if strings.TrimSpace(p.stderr.String()) == "" {
 			return os.ErrNotExist
 		}
@@ -123,7 +121,7 @@ func (s *suite) shutdown(t *testing.T) {
 func (s *suite) lifelineIdle(t *testing.T) {
 	p := start(t, s.Config)
 	_ = p.lifeline.Close()
-	p.waitExit(t, soon)
+	p.waitExit(t, s.soon())
 }
 
 func (s *suite) lifelineRuns(t *testing.T) {
@@ -134,7 +132,7 @@ func (s *suite) lifelineRuns(t *testing.T) {
 	family := p.family()
 	_ = p.lifeline.Close()
 	p.waitExit(t, graceOver)
-	waitGone(t, soon, family)
+	waitGone(t, s.soon(), family)
 }
 
 func (s *suite) lostHost(t *testing.T) {
@@ -146,14 +144,14 @@ func (s *suite) lostHost(t *testing.T) {
 	_ = p.lifeline.Close()
 	_ = p.conn.Close()
 	p.waitExit(t, graceOver)
-	waitGone(t, soon, family)
+	waitGone(t, s.soon(), family)
 }
 
 func (s *suite) sigterm(t *testing.T) {
 	p := start(t, s.Config)
 	if s.Forever == nil {
 		p.signal(t, syscall.SIGTERM)
-		p.waitExit(t, soon)
+		p.waitExit(t, s.soon())
 		return
 	}
 	a := s.begin(t, p, s.Forever)

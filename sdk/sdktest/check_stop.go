@@ -31,7 +31,7 @@ func (s *suite) stopSoft(t *testing.T) {
 	began := time.Now()
 	p.stop(t, a.id, time.Minute)
 	wantResult(t, a.finish(t), pluginv1.Result_RESULT_CANCELED)
-	if took := time.Since(began); took > soon {
+	if took := time.Since(began); took > s.soon() {
 		t.Errorf("the run took %v to end although it was asked to", took)
 	}
 }
@@ -44,7 +44,7 @@ func (s *suite) stopEscalates(t *testing.T) {
 	began := time.Now()
 	p.stop(t, a.id, grace)
 	wantResult(t, a.finish(t), pluginv1.Result_RESULT_CANCELED)
-	if took := time.Since(began); took < grace || took > grace+soon {
+	if took := time.Since(began); took < grace || took > grace+s.soon() {
 		t.Errorf("the run ended %v after a stop with a grace of %v", took, grace)
 	}
 }
@@ -57,7 +57,7 @@ func (s *suite) stopForce(t *testing.T) {
 	began := time.Now()
 	p.stop(t, a.id, 0)
 	wantResult(t, a.finish(t), pluginv1.Result_RESULT_CANCELED)
-	if took := time.Since(began); took > soon {
+	if took := time.Since(began); took > s.soon() {
 		t.Errorf("the run took %v to end although it was forced", took)
 	}
 }
@@ -105,7 +105,7 @@ func (s *suite) stopTree(t *testing.T) {
 	p := start(t, s.Config)
 	a := s.begin(t, p, s.Spawns)
 	var family []descendant
-	eventually(t, soon, "descendants", func() error {
+	eventually(t, s.soon(), "descendants", func() error {
 		if family = p.family(); len(family) == 0 && openFiles(p.cmd.Process.Pid) >= 0 {
 			return status.Error(codes.NotFound, "the workload Spawns has no processes")
 		}
@@ -130,8 +130,8 @@ func (s *suite) stopCut(t *testing.T) {
 	a.waitStarted(t)
 	family := p.family()
 	a.cancel()
-	waitGone(t, soon, family)
-	eventually(t, soon, "the handle of the cut run", func() error {
+	waitGone(t, s.soon(), family)
+	eventually(t, s.soon(), "the handle of the cut run", func() error {
 		req.RunId, req.Attempt = s.id("run"), req.Attempt+1
 		next := p.attempt(t, req, nil)
 		next.waitBegan(t)

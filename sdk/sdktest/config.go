@@ -57,6 +57,9 @@ func (c Config) timeout() time.Duration {
 	return c.Timeout
 }
 
+// soon bounds what should be immediate.
+func (c Config) soon() time.Duration { return min(c.timeout(), 5*time.Second) }
+
 // long says whether checks that take their time are wanted.
 func long() bool { return os.Getenv("SOLTI_LONG") == "1" }
 

@@ -43,6 +43,10 @@ func TestConformance(t *testing.T) {
 	config.Outputs = []sdktest.Output{{
 		Name: "EveryByte", Workload: *workload("bytes"),
 		Stdout: alternate(everyByte, 0), Stderr: alternate(everyByte, 1),
+	}, {
+		Name: "PrintsOfTheProcess", Workload: *workload("chatter"),
+	}, {
+		Name: "EnvironmentOfTheProcess", Workload: *workload("environ"),
 	}}
 	config.Flood = &sdktest.Output{Workload: *workload("flood"), Stdout: flood}
 	sdktest.Run(t, config)

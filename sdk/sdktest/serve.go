@@ -72,7 +72,7 @@ func dial(t testing.TB, path string, pid int) *grpc.ClientConn {
 // socketDir makes a directory with a path short enough for sockets, which t.TempDir does not promise.
 func socketDir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "solti")
+	dir, err := os.MkdirTemp("", "solti") //nolint:usetesting // a socket needs a short path
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -96,6 +97,23 @@ var deeds = map[string]func(context.Context, *subjectTask, *sdk.Run) error{
 		return err
 	},
 	"spawn": spawn,
+	// fills the outputs of the process, which nobody reads
+	"chatter": func(context.Context, *subjectTask, *sdk.Run) error {
+		for range 64 {
+			fmt.Println(strings.Repeat("chatter ", 512))
+			fmt.Fprintln(os.Stderr, strings.Repeat("chatter ", 512))
+		}
+		return nil
+	},
+	// prints what should not be in the plugin's environment any more
+	"environ": func(_ context.Context, _ *subjectTask, run *sdk.Run) error {
+		for _, line := range os.Environ() {
+			if strings.HasPrefix(line, "PLUGIN_") || strings.HasPrefix(line, "SOLTI_") {
+				fmt.Fprintln(run.Stdout, line)
+			}
+		}
+		return nil
+	},
 }
 
 // everyByte is what the deed bytes prints, to both streams in turn.
