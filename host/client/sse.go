@@ -7,10 +7,10 @@ import (
 	"io"
 )
 
-// maxEvent bounds one line of an event stream, in bytes.
+// maxEvent bounds one line of an event stream, and the data of one event, in bytes.
 const maxEvent = 4 << 20
 
-// errLongEvent says that a stream holds a line longer than maxEvent.
+// errLongEvent says that a stream holds an event longer than maxEvent.
 var errLongEvent = errors.New("an event is too long")
 
 // An event is one event of a text/event-stream.
@@ -50,7 +50,9 @@ func (r *eventReader) next() (event, error) {
 			e = event{id: e.id}
 			continue
 		}
-		r.field(&e, line)
+		if r.field(&e, line); len(r.data) > maxEvent {
+			return event{}, errLongEvent
+		}
 	}
 }
 

@@ -25,7 +25,6 @@ type fakeHost struct {
 	refusal  error // what every call is refused with
 	problems []string
 	stored   int // successful writes
-	versions int
 }
 
 func newFakeHost() *fakeHost {

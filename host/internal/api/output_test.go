@@ -46,7 +46,7 @@ func (b *bundle) events(t testing.TB, c *http.Client, path, lastID string) *even
 	if lastID != "" {
 		req.Header.Set("Last-Event-ID", lastID)
 	}
-	resp, err := c.Do(req)
+	resp, err := c.Do(req) //nolint:bodyclose // whoever asked for the eventSource closes it
 	if err != nil {
 		t.Fatal(err)
 	}

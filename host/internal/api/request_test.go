@@ -39,14 +39,20 @@ type call struct {
 	header             []string
 }
 
+// An answer is a response that has been read.
+type answer struct {
+	StatusCode      int
+	Header, Trailer http.Header
+}
+
 // send makes one call on the socket and returns the answer with its body.
-func (b *bundle) send(t *testing.T, c call) (*http.Response, []byte) {
+func (b *bundle) send(t *testing.T, c call) (answer, []byte) {
 	t.Helper()
-	var body io.Reader
+	var sent io.Reader
 	if c.body != "" {
-		body = strings.NewReader(c.body)
+		sent = strings.NewReader(c.body)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), c.method, "http://localhost"+c.path, body)
+	req, err := http.NewRequestWithContext(t.Context(), c.method, "http://localhost"+c.path, sent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,11 +64,11 @@ func (b *bundle) send(t *testing.T, c call) (*http.Response, []byte) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
+	body, err := io.ReadAll(resp.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp, answer
+	return answer{resp.StatusCode, resp.Header, resp.Trailer}, body
 }
 
 func TestBadRequestsNameTheFaultAndStoreNothing(t *testing.T) {
