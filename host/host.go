@@ -145,7 +145,9 @@ func (h *Host) Start(ctx context.Context) error {
 	h.restored = state.Restored{}
 	work, stop := context.WithCancel(context.Background())
 	h.stop = stop
-	if h.plugins != nil {
+	if h.plugins == nil {
+		h.runners.settle()
+	} else {
 		h.work.Go(func() { h.followPlugins(work) })
 	}
 	h.work.Go(func() { h.janitor.run(work) })
@@ -177,11 +179,16 @@ func (h *Host) liveTasks() []supervisor.Restored {
 
 // followPlugins keeps routes up to date and wakes tasks that wait for a runner.
 func (h *Host) followPlugins(ctx context.Context) {
+	settled := h.plugins.Settled()
 	for {
 		changed := h.plugins.Changed()
 		h.runners.load(h.plugins)
 		h.supervisor.RunnersChanged()
 		select {
+		case <-settled:
+			h.runners.load(h.plugins)
+			h.runners.settle()
+			settled = nil
 		case <-changed:
 		case <-ctx.Done():
 			return

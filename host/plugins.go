@@ -51,7 +51,7 @@ func (h *Host) Plugins() []task.Plugin {
 
 // Explain says who would run t, and why the others would not. It asks the runners and changes nothing.
 func (h *Host) Explain(ctx context.Context, t *task.Task) (*task.Explanation, error) {
-	if err := h.started(); err != nil {
+	if err := h.settle(ctx); err != nil {
 		return nil, err
 	}
 	if err := h.whole(t).Validate(); err != nil {

@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/soltihq/solti-host/host/internal/execute"
@@ -13,19 +14,38 @@ import (
 
 // runners joins the plugins with the table that routes to them. The table is replaced when a plugin's
 // state or kinds have changed.
-type runners struct{ now atomic.Pointer[routes] }
+type runners struct {
+	now     atomic.Pointer[routes]
+	ready   chan struct{} // closed by settle
+	settles sync.Once
+}
 
 // routes is one view of the plugins.
 type routes struct {
-	table   *router.Table
-	byName  map[string]*plugin.Plugin
-	settled <-chan struct{}
+	table  *router.Table
+	byName map[string]*plugin.Plugin
 }
 
 func newRunners() *runners {
-	r := new(runners)
+	r := &runners{ready: make(chan struct{})}
 	r.load(nil)
 	return r
+}
+
+// settle says that every plugin has had its first chance to start, and that the routes know.
+func (r *runners) settle() { r.settles.Do(func() { close(r.ready) }) }
+
+// settled is closed by settle.
+func (r *runners) settled() <-chan struct{} { return r.ready }
+
+// Settled implements [dispatch.Runners].
+func (r *runners) Settled() error {
+	select {
+	case <-r.ready:
+		return nil
+	default:
+		return fmt.Errorf("%w: plugins are starting", task.ErrNotReady)
+	}
 }
 
 // load takes a new view. Plugins that have not said yet what they run are left out.
@@ -33,7 +53,6 @@ func (r *runners) load(set *plugin.Set) {
 	v := &routes{byName: map[string]*plugin.Plugin{}}
 	var all []router.Runner
 	if set != nil {
-		v.settled = set.Settled()
 		for _, p := range set.Plugins() {
 			var kinds []task.Kind
 			for _, k := range p.Kinds() {
@@ -51,20 +70,6 @@ func (r *runners) load(set *plugin.Set) {
 	}
 	v.table = table
 	r.now.Store(v)
-}
-
-// Settled returns nil once every plugin has had its first chance to start.
-func (r *runners) Settled() error {
-	v := r.now.Load()
-	if v.settled == nil {
-		return nil
-	}
-	select {
-	case <-v.settled:
-		return nil
-	default:
-		return fmt.Errorf("%w: plugins are starting", task.ErrNotReady)
-	}
 }
 
 // Candidates implements [execute.Runners].

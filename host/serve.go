@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/soltihq/solti-host/host/internal/api"
+	"github.com/soltihq/solti-host/host/internal/dispatch"
 	"github.com/soltihq/solti-host/host/internal/state"
 	"github.com/soltihq/solti-host/host/internal/store"
 	"github.com/soltihq/solti-host/host/task"
@@ -70,12 +71,12 @@ type apiTasks struct{ *Host }
 
 // Create implements [api.Tasks].
 func (a apiTasks) Create(ctx context.Context, t *task.Task, o api.CreateOptions) (*task.Task, error) {
-	return a.Host.Create(ctx, t, CreateOptions(o))
+	return a.pipeline.Create(ctx, t, dispatch.CreateOptions(o))
 }
 
 // Apply implements [api.Tasks].
 func (a apiTasks) Apply(ctx context.Context, t *task.Task, o api.ApplyOptions) (*task.Task, task.Applied, error) {
-	return a.Host.Apply(ctx, t, ApplyOptions(o))
+	return a.pipeline.Apply(ctx, t, dispatch.ApplyOptions{UID: o.UID, Version: o.ResourceVersion, DryRun: o.DryRun})
 }
 
 // List implements [api.Tasks].

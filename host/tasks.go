@@ -19,7 +19,8 @@ type CreateOptions struct {
 }
 
 // Submit accepts a new task and returns it as stored: when it returns, the task is on disk. The spec
-// may have been rejected by its slot in the same step, which the outcome tells.
+// may have been rejected by its slot in the same step, which the outcome tells. Submit waits until
+// every plugin has had its first chance to start.
 //
 // The error is a [task.FieldErrors] or a [*task.Error] where the task is at fault, and wraps
 // task.ErrExists, ErrNoRunner, ErrQueueFull, ErrNotReady, ErrUnavailable or ErrClosed.
@@ -29,7 +30,7 @@ func (h *Host) Submit(ctx context.Context, t *task.Task) (*task.Task, error) {
 
 // Create is Submit with options.
 func (h *Host) Create(ctx context.Context, t *task.Task, o CreateOptions) (*task.Task, error) {
-	if err := h.started(); err != nil {
+	if err := h.settle(ctx); err != nil {
 		return nil, err
 	}
 	return h.pipeline.Create(ctx, h.whole(t), dispatch.CreateOptions(o))
@@ -46,10 +47,23 @@ type ApplyOptions struct {
 // generation: it is built first, then the attempt of the old one is stopped. Applying what is so
 // already changes nothing. The error may wrap task.ErrConflict, beside those of Submit.
 func (h *Host) Apply(ctx context.Context, t *task.Task, o ApplyOptions) (*task.Task, task.Applied, error) {
-	if err := h.started(); err != nil {
+	if err := h.settle(ctx); err != nil {
 		return nil, "", err
 	}
 	return h.pipeline.Apply(ctx, h.whole(t), dispatch.ApplyOptions{UID: o.UID, Version: o.ResourceVersion, DryRun: o.DryRun})
+}
+
+// settle waits until every plugin has had its first chance to start.
+func (h *Host) settle(ctx context.Context) error {
+	if err := h.started(); err != nil {
+		return err
+	}
+	select {
+	case <-h.runners.settled():
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // whole returns t with apiVersion and kind, which Go programs may leave out.

@@ -161,25 +161,28 @@ func (m *machine) again(e *entry, run *task.Run, r Result, d policy.Decision, st
 	if r.RetryAfter > 0 {
 		wait, why = r.RetryAfter, "capacity"
 	}
+	wait = max(wait, minWait)
 	at := m.now.Add(wait)
 	m.record(e, event.Ended, run, func(t *task.Task) {
 		status(t)
 		switch {
 		case r.Down:
 			t.Status.Phase, t.Status.Waiting = task.Pending, "runner"
-		case wait > 0:
+		case wait > minWait:
 			t.Status.NextAt, t.Status.Waiting = at.UTC().Truncate(time.Millisecond), why
 		}
 	})
 	switch {
 	case r.Down:
 		e.state, e.prebuilt = down, false
-	case wait > 0:
-		m.wait(e, at)
 	default:
-		m.makeReady(e)
+		m.wait(e, at)
 	}
 }
+
+// minWait is the least time between two attempts of a task, so that one that ends at once does not
+// keep the host busy.
+const minWait = time.Millisecond
 
 // decide applies the policies, except that a task that was asked to end goes no further.
 func (m *machine) decide(e *entry, r Result) policy.Decision {
