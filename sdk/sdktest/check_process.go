@@ -1,6 +1,7 @@
 package sdktest
 
 import (
+	"errors"
 	"os"
 	"strconv"
 	"strings"
@@ -129,7 +130,7 @@ func (s *suite) lifelineRuns(t *testing.T) {
 	need(t, w)
 	p := start(t, s.Config)
 	s.begin(t, p, w)
-	family := p.family()
+	family := s.familyOf(t, p, w)
 	_ = p.lifeline.Close()
 	p.waitExit(t, graceOver)
 	waitGone(t, s.soon(), family)
@@ -140,7 +141,7 @@ func (s *suite) lostHost(t *testing.T) {
 	need(t, w)
 	p := start(t, s.Config)
 	s.begin(t, p, w)
-	family := p.family()
+	family := s.familyOf(t, p, w)
 	_ = p.lifeline.Close()
 	_ = p.conn.Close()
 	p.waitExit(t, graceOver)
@@ -158,6 +159,19 @@ func (s *suite) sigterm(t *testing.T) {
 	p.signal(t, syscall.SIGTERM)
 	wantResult(t, a.finish(t), pluginv1.Result_RESULT_CANCELED)
 	p.waitExit(t, graceOver)
+}
+
+// familyOf returns the plugin's descendants, among them processes of w if it is the one that has some.
+func (s *suite) familyOf(t *testing.T, p *process, w *Workload) (family []descendant) {
+	t.Helper()
+	eventually(t, s.soon(), "processes of the workload Spawns", func() error {
+		family = p.family()
+		if w == s.Spawns && len(family) == 0 && openFiles(p.cmd.Process.Pid) >= 0 {
+			return errors.New("there are none")
+		}
+		return nil
+	})
+	return family
 }
 
 // first returns the first workload that is given.

@@ -4,9 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
 	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
 )
 
@@ -104,13 +101,7 @@ func (s *suite) stopTree(t *testing.T) {
 	need(t, s.Spawns)
 	p := start(t, s.Config)
 	a := s.begin(t, p, s.Spawns)
-	var family []descendant
-	eventually(t, s.soon(), "descendants", func() error {
-		if family = p.family(); len(family) == 0 && openFiles(p.cmd.Process.Pid) >= 0 {
-			return status.Error(codes.NotFound, "the workload Spawns has no processes")
-		}
-		return nil
-	})
+	family := s.familyOf(t, p, s.Spawns)
 	p.stop(t, a.id, 0)
 	a.finish(t)
 	for _, d := range family { // Exited means that nothing of the run is alive
