@@ -17,6 +17,9 @@ import (
 // envKill forces a kill mode, cgroup or group. It is for tests: without it the best one is taken.
 const envKill = "SOLTI_SUBPROCESS_KILL"
 
+// version is set when the plugin is built for release.
+var version string
+
 func main() {
 	runtime.LockOSThread() // the main thread starts no processes, see process.Engine
 	engine, err := newEngine()
@@ -24,7 +27,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "solti-runner-subprocess: %v\n", err)
 		os.Exit(1)
 	}
-	sdk.Serve(runner.New(engine))
+	sdk.Serve(runner.New(engine, version))
 	_ = engine.Close() // what it could not remove, the host removes with the plugin's cgroup
 }
 

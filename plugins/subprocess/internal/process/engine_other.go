@@ -101,6 +101,7 @@ func (a *attempt) start(path string) error {
 			a.closePipes()
 			return &StartError{Name: a.cmd.Name, Problem: err.Error(), Err: err}
 		}
+		argv = append(argv, script.Flags(a.cmd.Name)...)
 		argv = append(argv, body.Path())
 		files = append(files, body.File())
 	}

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -31,6 +30,5 @@ func executable(file string) bool {
 	if err := syscall.Stat(file, &st); err != nil {
 		return false
 	}
-	mode := os.FileMode(st.Mode)
-	return uint32(st.Mode)&syscall.S_IFMT == syscall.S_IFREG && mode&0o111 != 0 && syscall.Access(file, 1) == nil
+	return st.Mode&syscall.S_IFMT == syscall.S_IFREG && st.Mode&0o111 != 0 && syscall.Access(file, 1) == nil
 }

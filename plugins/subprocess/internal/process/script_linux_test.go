@@ -25,6 +25,7 @@ func TestScriptsRunInEveryInterpreter(t *testing.T) {
 		{"/bin/sh", "echo \"$1-$2\"; echo err >&2; exit 3", "a-b c\n"},
 		{"bash", "x=(\"$@\"); echo \"${x[0]}-${x[1]}\"; echo err >&2; exit 3", "a-b c\n"},
 		{"python3", "import sys\nprint('-'.join(sys.argv[1:]))\nprint('err', file=sys.stderr)\nsys.exit(3)", "a-b c\n"},
+		{"node", "console.log(process.argv.slice(2).join('-')); console.error('err'); process.exit(3)", "a-b c\n"},
 		{"perl", "print join('-', @ARGV), \"\\n\"; print STDERR \"err\\n\"; exit 3", "a-b c\n"},
 	} {
 		t.Run(filepath.Base(tt.interpreter), func(t *testing.T) {
@@ -103,7 +104,7 @@ func TestAsAnOrdinaryUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("this is one")
 	}
-	dir, err := os.MkdirTemp("", "solti-user-")
+	dir, err := os.MkdirTemp("", "solti-user-") //nolint:usetesting // others must not enter t.TempDir's parent
 	if err != nil {
 		t.Fatal(err)
 	}

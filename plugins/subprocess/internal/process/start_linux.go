@@ -93,6 +93,7 @@ func (a *attempt) arguments(stdout, stderr int) (argv []string, files []uintptr)
 	argv = append(argv, a.cmd.Name)
 	files = append(make([]uintptr, 0, 4), a.engine.null.Fd(), uintptr(stdout), uintptr(stderr))
 	if a.body != nil {
+		argv = append(argv, script.Flags(a.cmd.Name)...)
 		argv = append(argv, a.body.Path())
 		if fd, ok := a.body.Inherit(); ok {
 			files = append(files, uintptr(fd))

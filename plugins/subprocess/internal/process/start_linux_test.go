@@ -121,7 +121,7 @@ func TestTheNewProcessIsClean(t *testing.T) {
 		signals := sh("grep -E '^Sig(Blk|Ign)' /proc/self/status")
 		signals.run(t, e)
 		for line := range strings.Lines(signals.stdout.String()) {
-			if strings.Trim(line, "SigBlkIgn:\t0\n") != "" {
+			if strings.Trim(line, "SigBlkn:\t0\n") != "" {
 				t.Errorf("signals are not at their default: %q", line)
 			}
 		}

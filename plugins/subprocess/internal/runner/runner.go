@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"runtime/debug"
 	"strings"
 
 	"github.com/soltihq/solti-host/plugins/subprocess/internal/process"
@@ -20,20 +19,27 @@ type Engine interface {
 
 // A Runner runs workloads of kind Subprocess.
 type Runner struct {
-	engine Engine
-	base   map[string]string
+	engine  Engine
+	version string
+	base    map[string]string
 }
 
 var _ sdk.Runner = (*Runner)(nil)
 
-// New makes a runner.
-func New(engine Engine) *Runner { return &Runner{engine: engine, base: baseEnv()} }
+// New makes a runner. A version that does not look like v1.2.3 is not told.
+func New(engine Engine, version string) *Runner {
+	r := &Runner{engine: engine, base: baseEnv()}
+	if v, ok := strings.CutPrefix(version, "v"); ok && strings.Count(v, ".") >= 2 {
+		r.version = v
+	}
+	return r
+}
 
 // Name says who the runner is.
 func (r *Runner) Name() sdk.Info {
 	return sdk.Info{
 		Name:    Name,
-		Version: version(),
+		Version: r.version,
 		Type:    Name,
 		Kinds: []sdk.Kind{{
 			APIVersion:  workload.APIVersion,
@@ -42,19 +48,6 @@ func (r *Runner) Name() sdk.Info {
 			SupportsAll: true,
 		}},
 	}
-}
-
-// version returns the module's version where the binary was built from one.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	v, ok := strings.CutPrefix(info.Main.Version, "v")
-	if !ok {
-		return ""
-	}
-	return v
 }
 
 // Supports takes every task of its kind.
