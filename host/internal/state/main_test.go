@@ -74,7 +74,6 @@ type made struct {
 	labels map[string]string
 	done   bool
 	system bool
-	runs   int
 }
 
 var (

@@ -9,6 +9,7 @@ import (
 )
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	storetest.Run(t, storetest.Maker{
 		Open: func(t testing.TB, dir string, now func() time.Time) store.Store {
 			return open(t, dir, Options{Now: now, Reserve: 4096})

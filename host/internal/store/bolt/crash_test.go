@@ -71,6 +71,7 @@ func step(r event.Record, attempt int, end bool) event.Record {
 }
 
 func TestKill(t *testing.T) {
+	t.Parallel()
 	kills := 15
 	if os.Getenv("SOLTI_LONG") != "" {
 		kills = 200

@@ -3,6 +3,7 @@ package bolt
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/soltihq/solti-host/host/internal/store"
 	"github.com/soltihq/solti-host/host/internal/store/codec"
@@ -98,6 +100,9 @@ func (s *Store) open(dir string, o Options) error {
 	if s.epoch, s.w.totals, err = initialise(s.db, path); err != nil {
 		return err
 	}
+	if err := syncDir(dir); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
 	s.reserve = &reserve{path: filepath.Join(dir, "reserve"), size: o.Reserve}
 	if err := s.reserve.make(); err != nil && !full(err) {
 		return fmt.Errorf("reserve disk space: %w", err)
@@ -105,10 +110,19 @@ func (s *Store) open(dir string, o Options) error {
 	return nil
 }
 
-// prepare makes the directory, or checks the one that is there.
+// prepare makes the directory, durably, or checks the one that is there.
 func prepare(dir string) error {
+	var grown []string // directories that get a new entry
+	for d := filepath.Clean(dir); !exists(d); d = filepath.Dir(d) {
+		grown = append(grown, filepath.Dir(d))
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("state directory: %w", err)
+	}
+	for _, d := range grown {
+		if err := syncDir(d); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("state directory: %w", err)
+		}
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -120,6 +134,11 @@ func prepare(dir string) error {
 	return nil
 }
 
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // openFile opens the database. What is wrong with the file as a whole is an error, never a panic.
 func openFile(path string) (db *bbolt.DB, err error) {
 	defer guard(&err, "open "+path)
@@ -128,7 +147,7 @@ func openFile(path string) (db *bbolt.DB, err error) {
 	}
 	db, err = bbolt.Open(path, 0o600, options())
 	if err != nil {
-		if errors.Is(err, bbolt.ErrInvalid) || errors.Is(err, bbolt.ErrChecksum) || errors.Is(err, bbolt.ErrVersionMismatch) {
+		if errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) || errors.Is(err, bolterrors.ErrVersionMismatch) {
 			err = fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 		}
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -142,7 +161,6 @@ func options() *bbolt.Options {
 		Timeout:        time.Second,
 		NoFreelistSync: true,
 		FreelistType:   bbolt.FreelistMapType,
-		NoStatistics:   false,
 	}
 	if strconv.IntSize == 64 {
 		o.InitialMmapSize = mapped

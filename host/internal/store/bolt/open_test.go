@@ -203,10 +203,11 @@ func TestValueUnderAnotherKeyIsFound(t *testing.T) {
 }
 
 func TestCompactionAtStart(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	s := open(t, dir, Options{Now: early, Reserve: 4096})
 	h, want := storetest.NewHistory(), storetest.NewModel()
-	for i := range 60 {
+	for i := range 30 {
 		r := h.Accept(fmt.Sprintf("big-%d", i), 100_000)
 		group := []event.Record{r, h.Start(r.Task.Metadata.UID), h.End(r.Task.Metadata.UID, true)}
 		if err := s.Commit(group); err != nil {
@@ -221,7 +222,7 @@ func TestCompactionAtStart(t *testing.T) {
 			want.Apply(gone)
 		}
 	}
-	for i := range 50 { // so that there are free pages, not only a short file
+	for i := range 20 { // so that there are free pages, not only a short file
 		r := h.Accept(fmt.Sprintf("more-%d", i), 100_000)
 		gone := h.Remove(r.Task.Metadata.UID)
 		for _, group := range [][]event.Record{{r}, {gone}} {

@@ -61,22 +61,28 @@ func tablesOf(tx *bbolt.Tx) tables {
 	return t
 }
 
-// initialise makes the buckets of a new file, or checks those of an old one.
+// initialise makes the buckets of a new file, or checks those of an old one, which it does not write to.
 func initialise(db *bbolt.DB, path string) (epoch string, totals codec.Totals, err error) {
 	defer guard(&err, "open "+path)
-	err = db.Update(func(tx *bbolt.Tx) error {
-		meta := tx.Bucket([]byte(metaBucket))
-		if meta == nil {
-			if name, _ := tx.Cursor().First(); name != nil {
-				return fmt.Errorf("%s: %w: not the state of a solti-host: it has a bucket %q and none named %q",
-					path, store.ErrCorrupt, name, metaBucket)
-			}
-			if meta, err = create(tx); err != nil {
-				return fmt.Errorf("initialise %s: %w", path, err)
-			}
+	fresh := false
+	err = db.View(func(tx *bbolt.Tx) error {
+		name, _ := tx.Cursor().First()
+		if fresh = name == nil; fresh || tx.Bucket([]byte(metaBucket)) != nil {
+			return nil
 		}
-		epoch, totals, err = readMeta(meta, path)
-		if err != nil {
+		return fmt.Errorf("%s: %w: not the state of a solti-host: it has a bucket %q and none named %q",
+			path, store.ErrCorrupt, name, metaBucket)
+	})
+	if err == nil && fresh {
+		if err = db.Update(create); err != nil {
+			err = fmt.Errorf("initialise %s: %w", path, err)
+		}
+	}
+	if err != nil {
+		return "", totals, err
+	}
+	err = db.View(func(tx *bbolt.Tx) error {
+		if epoch, totals, err = readMeta(tx.Bucket([]byte(metaBucket)), path); err != nil {
 			return err
 		}
 		for _, name := range []string{tasksBucket, statusBucket, runsBucket, keysBucket} {
@@ -89,15 +95,15 @@ func initialise(db *bbolt.DB, path string) (epoch string, totals codec.Totals, e
 	return epoch, totals, err
 }
 
-func create(tx *bbolt.Tx) (*bbolt.Bucket, error) {
+func create(tx *bbolt.Tx) error {
 	for _, name := range []string{metaBucket, tasksBucket, statusBucket, runsBucket, keysBucket} {
 		if _, err := tx.CreateBucket([]byte(name)); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	meta := tx.Bucket([]byte(metaBucket))
 	epoch := strings.ToLower(rand.Text()[:10])
-	return meta, errors.Join(
+	return errors.Join(
 		putMeta(meta, schemaKey, codec.AppendNumber(codec.Begin(nil), schema)),
 		putMeta(meta, epochKey, codec.AppendText(codec.Begin(nil), epoch)),
 		putMeta(meta, totalsKey, codec.Begin(nil)),

@@ -113,8 +113,12 @@ func testRuns(t *testing.T, m Maker) {
 	a, b := h.Accept("a", 10), h.Accept("b", 10)
 	commit(t, s, a, b)
 	uid, other := a.Task.Metadata.UID, b.Task.Metadata.UID
-	for range 300 {
-		commit(t, s, h.Start(uid), h.End(uid, false))
+	for range 30 {
+		var group []event.Record
+		for range 10 {
+			group = append(group, h.Start(uid), h.End(uid, false))
+		}
+		commit(t, s, group...)
 	}
 	commit(t, s, h.Start(other))
 	for _, tt := range []struct{ after, limit, first, n int }{
