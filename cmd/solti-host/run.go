@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +86,10 @@ type taskHost interface {
 // follow submits t, copies its output, and returns it when it is over. When ctx ends, or nobody reads
 // the output any more, t is canceled; when force ends, follow gives up.
 func follow(ctx, force context.Context, h taskHost, t *task.Task, out, errs io.Writer) (*task.Task, error) {
-	t, err := submitWhenReady(ctx, h, t)
+	t, err := h.Submit(ctx, t)
+	if err != nil && ctx.Err() != nil {
+		return nil, errInterrupted
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -113,23 +115,6 @@ func follow(ctx, force context.Context, h taskHost, t *task.Task, out, errs io.W
 		return nil, copied
 	}
 	return ended, err
-}
-
-// submitWhenReady submits t as soon as the plugins have started, or have failed to.
-func submitWhenReady(ctx context.Context, h taskHost, t *task.Task) (*task.Task, error) {
-	again := time.NewTicker(5 * time.Millisecond)
-	defer again.Stop()
-	for {
-		stored, err := h.Submit(ctx, t)
-		if !errors.Is(err, task.ErrNotReady) {
-			return stored, err
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return nil, errInterrupted
-		}
-	}
 }
 
 // tellRetries passes chunks on and says of every attempt that has another after it how it ended. How

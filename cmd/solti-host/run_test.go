@@ -21,7 +21,6 @@ type fakeHost struct {
 	canceled chan struct{}
 	once     sync.Once
 	started  func() // called when the output is followed
-	notReady int    // submissions that come too early
 }
 
 func newFakeHost(chunks ...task.Chunk) *fakeHost {
@@ -29,10 +28,6 @@ func newFakeHost(chunks ...task.Chunk) *fakeHost {
 }
 
 func (f *fakeHost) Submit(_ context.Context, t *task.Task) (*task.Task, error) {
-	if f.notReady > 0 {
-		f.notReady--
-		return nil, task.ErrNotReady
-	}
 	stored := *t
 	stored.Metadata.Name, stored.Metadata.UID = "made", task.NewUID(noon)
 	return &stored, nil
@@ -95,7 +90,6 @@ func TestFollowCopiesStreamsAndTellsRetries(t *testing.T) {
 		out(2, task.Stdout, "two\n"), ended(2, task.Succeeded, ""),
 	)
 	var stdout, stderr strings.Builder
-	h.notReady = 2
 	got, err := follow(t.Context(), t.Context(), h, new(task.Task), &stdout, &stderr)
 	if err != nil || got.Status.Outcome.Kind != task.OutcomeCompleted {
 		t.Fatalf("got %+v, %v", got, err)

@@ -44,13 +44,25 @@ func (a *app) wait() *cobra.Command {
 	return a.hostFlags(a.formatFlag(c))
 }
 
+// A timeoutError says that a task was not over in time.
+type timeoutError struct {
+	name    string
+	timeout time.Duration
+}
+
+func (e *timeoutError) Error() string {
+	return fmt.Sprintf("task %s: not over after %s", e.name, task.Duration(e.timeout))
+}
+
+func (e *timeoutError) Unwrap() error { return context.DeadlineExceeded }
+
 // waitError says what a wait without a result means for the task.
 func waitError(ctx context.Context, name string, timeout time.Duration, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("task %s: %w; the task goes on", name, errInterrupted)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("task %s: not over after %s: %w", name, timeout, context.DeadlineExceeded)
+		return &timeoutError{name, timeout}
 	default:
 		return fmt.Errorf("task %s: %w", name, err)
 	}
