@@ -59,11 +59,14 @@ func describe(err error) (codes.Code, *pluginv1.ErrorDetail) {
 	if v := (Violations)(nil); errors.As(err, &v) {
 		return codes.InvalidArgument, &pluginv1.ErrorDetail{Reason: pluginv1.Reason_REASON_INVALID_SPEC}
 	}
+	// A host that has given up does not read this. One that has not learns that the runner gave up on
+	// something of its own.
+	waited := &pluginv1.ErrorDetail{Reason: pluginv1.Reason_REASON_IO, Retryable: true}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return codes.DeadlineExceeded, &pluginv1.ErrorDetail{Retryable: true}
+		return codes.DeadlineExceeded, waited
 	case errors.Is(err, context.Canceled):
-		return codes.Canceled, &pluginv1.ErrorDetail{Retryable: true}
+		return codes.Canceled, waited
 	default:
 		return codes.Internal, &pluginv1.ErrorDetail{
 			Reason: pluginv1.Reason_REASON_INTERNAL, Help: "the plugin's log may tell more",

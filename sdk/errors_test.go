@@ -45,8 +45,8 @@ func TestRefusalsTravelTyped(t *testing.T) {
 		{"io", IO(io.ErrUnexpectedEOF), codes.Unavailable, pluginv1.Reason_REASON_IO, true, nil},
 		{"capacity", Capacity(time.Second), codes.ResourceExhausted, pluginv1.Reason_REASON_CAPACITY, true, nil},
 		{"backend", BackendDown(io.EOF, 0), codes.Unavailable, pluginv1.Reason_REASON_BACKEND_DOWN, true, nil},
-		{"canceled", context.Canceled, codes.Canceled, pluginv1.Reason_REASON_UNSPECIFIED, true, nil},
-		{"timeout", &StopError{StopTimeout}, codes.DeadlineExceeded, pluginv1.Reason_REASON_UNSPECIFIED, true, nil},
+		{"canceled", context.Canceled, codes.Canceled, pluginv1.Reason_REASON_IO, true, nil},
+		{"timeout", &StopError{StopTimeout}, codes.DeadlineExceeded, pluginv1.Reason_REASON_IO, true, nil},
 		{"other", errors.New("oops"), codes.Internal, pluginv1.Reason_REASON_INTERNAL, false, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -28,6 +28,7 @@ var breakages = map[string]func(){
 	"deaf": func() {
 		sdk.Serve(subjectRunner{name: "deaf", change: func(ctx context.Context, t *subjectTask, run *sdk.Run) error {
 			if t.spec.Do == "forever" || t.spec.Do == "stubborn" {
+				_, _ = run.Stdout.Write([]byte("deaf"))
 				select {}
 			}
 			return t.Run(ctx, run)

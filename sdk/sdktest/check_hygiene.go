@@ -22,7 +22,7 @@ func (s *suite) hygieneChecks() []check {
 // plugin.
 func (s *suite) environment(t *testing.T) {
 	need(t, s.PrintEnv)
-	p := start(t, s.Config, "SDKTEST_SECRET=of the plugin")
+	p := start(t, s.Config, "SDKTEST_SECRET=of the plugin", "SOLTI_PLUGIN=sdktest/1")
 	req := s.request(s.PrintEnv)
 	req.Build.Context.Env = map[string]string{"SDKTEST_BUILD": "build", "SDKTEST_BOTH": "build"}
 	req.Env = map[string]string{"SDKTEST_RUN": "run", "SDKTEST_BOTH": "run"}
@@ -40,11 +40,17 @@ func (s *suite) environment(t *testing.T) {
 		}
 	}
 	for name := range got {
-		if name == sdk.Handshake.MagicCookieKey || name == "SDKTEST_SECRET" ||
-			strings.HasPrefix(name, "PLUGIN_") || strings.HasPrefix(name, "SOLTI_") {
+		if strings.HasPrefix(name, "PLUGIN_") || slices.Contains(pluginsOwn, name) {
 			t.Errorf("the task sees %s, which is the plugin's", name)
 		}
 	}
+}
+
+// pluginsOwn are variables of a plugin that no task may see. Some of the host's are not among them: a
+// runner may mark its processes with them.
+var pluginsOwn = []string{
+	sdk.Handshake.MagicCookieKey, sdk.EnvLogLevel, sdk.EnvGeneration, sdk.EnvHostPID, sdk.EnvCgroup,
+	"SOLTI_PLUGIN", "SDKTEST_SECRET",
 }
 
 // descriptors checks that a run leaves nothing open in the plugin.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,6 +24,7 @@ func (s *suite) nameChecks() []check {
 var (
 	nameForm    = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 	versionForm = regexp.MustCompile(`^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$`)
+	groupForm   = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/v[0-9][a-z0-9]{0,20}$`)
 	kindForm    = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{0,62}$`)
 )
 
@@ -50,6 +50,9 @@ func (s *suite) nameIsValid(t *testing.T) {
 	if n.Version != "" && !versionForm.MatchString(n.Version) {
 		t.Errorf("version %q is not a semantic version such as 1.2.3", n.Version)
 	}
+	if n.RunnerType != "" && !nameForm.MatchString(n.RunnerType) {
+		t.Errorf("runner type %q does not match %v", n.RunnerType, nameForm)
+	}
 	if len(n.Kinds) == 0 {
 		t.Error("the runner declares no kinds")
 	}
@@ -66,8 +69,7 @@ func (s *suite) nameIsValid(t *testing.T) {
 
 func checkKind(t *testing.T, k *pluginv1.KindInfo) {
 	t.Helper()
-	group, version, ok := strings.Cut(k.ApiVersion, "/")
-	if !ok || group == "" || version == "" || !kindForm.MatchString(k.Kind) {
+	if !groupForm.MatchString(k.ApiVersion) || !kindForm.MatchString(k.Kind) {
 		t.Errorf("kind %q of %q is not like Probe of acme.dev/v1", k.Kind, k.ApiVersion)
 	}
 	if len(k.SpecSchema) == 0 {

@@ -23,7 +23,7 @@ type Config struct {
 	Missing  *Workload // cannot be started, such as a program that does not exist
 	Invalid  *Workload // is refused when it is built
 	Forever  *Workload // runs until it is asked to end, and then ends
-	Stubborn *Workload // runs, and ends only by force
+	Stubborn *Workload // prints something as soon as it ignores being asked, and ends only by force
 	Spawns   *Workload // like Forever, with processes of its own
 	PrintEnv *Workload // prints its environment, one NAME=value in a line, and succeeds
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"testing"
 	"time"
 
@@ -108,6 +109,7 @@ func (r *record) end(seq uint64, x *pluginv1.Exited) {
 type attempt struct {
 	id      string
 	began   chan struct{} // closed at Started, or at the end
+	spoke   chan struct{} // closed at the first output, or at the end
 	done    chan struct{} // closed when the record is complete
 	cancel  context.CancelFunc
 	timeout time.Duration
@@ -119,7 +121,7 @@ func (p *process) attempt(t testing.TB, req *pluginv1.RunTaskRequest, pace func(
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &attempt{
-		id: req.RunId, began: make(chan struct{}), done: make(chan struct{}), cancel: cancel, timeout: p.timeout,
+		id: req.RunId, began: make(chan struct{}), spoke: make(chan struct{}), done: make(chan struct{}), cancel: cancel, timeout: p.timeout,
 	}
 	stream, err := p.client.RunTask(ctx, req)
 	if err != nil {
@@ -136,15 +138,20 @@ func (p *process) attempt(t testing.TB, req *pluginv1.RunTaskRequest, pace func(
 
 func (a *attempt) read(stream grpc.ServerStreamingClient[pluginv1.RunTaskResponse], pace func()) {
 	defer close(a.done)
-	open := true
+	began := sync.OnceFunc(func() { close(a.began) })
+	spoke := sync.OnceFunc(func() { close(a.spoke) })
+	defer spoke()
+	defer began()
 	for {
 		m, err := stream.Recv()
 		if err == nil {
 			a.record.message(m)
 		}
-		if open && (err != nil || a.record.started != nil) {
-			open = false
-			close(a.began)
+		if a.record.started != nil {
+			began()
+		}
+		if a.record.stdout.Len()+a.record.stderr.Len() > 0 {
+			spoke()
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -161,10 +168,15 @@ func (a *attempt) read(stream grpc.ServerStreamingClient[pluginv1.RunTaskRespons
 // waitBegan waits for the Started frame, or the end of the stream.
 func (a *attempt) waitBegan(t testing.TB) {
 	t.Helper()
+	a.wait(t, a.began, "no Started")
+}
+
+func (a *attempt) wait(t testing.TB, what <-chan struct{}, missing string) {
+	t.Helper()
 	select {
-	case <-a.began:
+	case <-what:
 	case <-time.After(a.timeout):
-		t.Fatalf("run %s: no Started within %v", a.id, a.timeout)
+		t.Fatalf("run %s: %s within %v", a.id, missing, a.timeout)
 	}
 }
 
@@ -172,6 +184,11 @@ func (a *attempt) waitBegan(t testing.TB) {
 func (a *attempt) waitStarted(t testing.TB) {
 	t.Helper()
 	a.waitBegan(t)
+	a.wantLive(t)
+}
+
+func (a *attempt) wantLive(t testing.TB) {
+	t.Helper()
 	select {
 	case <-a.done:
 		t.Fatalf("run %s is over before it could be stopped: %v, %v", a.id, a.record.exited, a.record.err)
@@ -182,11 +199,7 @@ func (a *attempt) waitStarted(t testing.TB) {
 // finish waits for the end and fails the test if the stream did not keep the contract.
 func (a *attempt) finish(t testing.TB) *record {
 	t.Helper()
-	select {
-	case <-a.done:
-	case <-time.After(a.timeout):
-		t.Fatalf("run %s does not end within %v", a.id, a.timeout)
-	}
+	a.wait(t, a.done, "no end")
 	r := &a.record
 	if r.err != nil {
 		t.Fatalf("run %s: the stream broke: %v", a.id, r.err)
@@ -203,11 +216,7 @@ func (a *attempt) finish(t testing.TB) *record {
 // fail waits for the end and returns the RPC's error.
 func (a *attempt) fail(t testing.TB) error {
 	t.Helper()
-	select {
-	case <-a.done:
-	case <-time.After(a.timeout):
-		t.Fatalf("run %s does not end within %v", a.id, a.timeout)
-	}
+	a.wait(t, a.done, "no end")
 	if a.record.err == nil {
 		t.Fatalf("run %s ended with %v, want an error", a.id, a.record.exited)
 	}

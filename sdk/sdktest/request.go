@@ -43,8 +43,18 @@ func (s *suite) run(t testing.TB, p *process, w *Workload) *record {
 // begin starts an attempt of w and waits until its work has begun.
 func (s *suite) begin(t testing.TB, p *process, w *Workload) *attempt {
 	t.Helper()
-	a := p.attempt(t, s.request(w), nil)
-	a.waitStarted(t)
+	return s.beginAs(t, p, w, s.request(w))
+}
+
+// beginAs does the same for a request that exists. A stubborn workload has begun when it says so.
+func (s *suite) beginAs(t testing.TB, p *process, w *Workload, req *pluginv1.RunTaskRequest) *attempt {
+	t.Helper()
+	a := p.attempt(t, req, nil)
+	a.waitBegan(t)
+	if w == s.Stubborn {
+		a.wait(t, a.spoke, "no output of the workload Stubborn")
+	}
+	a.wantLive(t)
 	return a
 }
 

@@ -73,6 +73,7 @@ var deeds = map[string]func(context.Context, *subjectTask, *sdk.Run) error{
 		return context.Cause(ctx)
 	},
 	"stubborn": func(_ context.Context, _ *subjectTask, run *sdk.Run) error {
+		_, _ = run.Stdout.Write([]byte("deaf"))
 		<-run.Force()
 		return errors.New("forced")
 	},
