@@ -136,7 +136,7 @@ func (h *Host) Start(ctx context.Context) error {
 	h.supervisor = supervisor.New(supervisor.Options{
 		Journal: h.state, Executor: h.executor, Index: index{h.state},
 		Epoch: h.restored.Meta.Epoch, Count: h.restored.Meta.Count,
-		Permits: h.options.Concurrency, SlotQueue: slotQueue(h.options.SlotQueue),
+		Permits: h.options.Concurrency, SlotQueue: h.options.SlotQueue,
 	})
 	h.pipeline = &dispatch.Pipeline{Supervisor: h.supervisor, Tasks: h.state, Runners: h.runners, Checker: h.executor}
 	if err := h.supervisor.Restore(ctx, h.liveTasks(), h.restored.Meta.Keys); err != nil {
@@ -152,13 +152,6 @@ func (h *Host) Start(ctx context.Context) error {
 	}
 	h.work.Go(func() { h.janitor.run(work) })
 	return h.startSweep(ctx)
-}
-
-func slotQueue(n int) int {
-	if n == 0 {
-		return supervisor.DefaultSlotQueue
-	}
-	return n
 }
 
 // liveTasks returns the tasks that were not over, their last runs with the output that was found.

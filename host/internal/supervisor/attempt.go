@@ -92,11 +92,10 @@ func (m *machine) start(e *entry) {
 	if !e.book.System {
 		m.used++
 	}
-	m.count.Run++
 	n := e.task.Status.Attempt + 1
 	e.run = &task.Run{
 		Attempt: n, Generation: e.task.Metadata.Generation,
-		RunID:    task.RunID(fmt.Sprintf("%s-%s-%d", e.task.Status.Runner, e.task.Spec.Slot, m.count.Run)),
+		RunID:    m.runID(e, n),
 		Runner:   e.task.Status.Runner,
 		Workload: e.task.Spec.Workload.Type().String(),
 		Phase:    task.Running, StartedAt: m.wall(),
@@ -109,6 +108,17 @@ func (m *machine) start(e *entry) {
 		s.ExitCode, s.Signal, s.Error, s.NextAt, s.Waiting = nil, "", nil, time.Time{}, ""
 	})
 	m.effect(&launch{task: e.task, run: e.run})
+}
+
+// runID makes the identity of e's n-th attempt. The host's own tasks do not use up the numbers that
+// people see: theirs are their attempts.
+func (m *machine) runID(e *entry, n int) task.RunID {
+	seq := uint64(n)
+	if !e.book.System {
+		m.count.Run++
+		seq = m.count.Run
+	}
+	return task.RunID(fmt.Sprintf("%s-%s-%d", e.task.Status.Runner, e.task.Spec.Slot, seq))
 }
 
 // ended is the input that an attempt is gone.

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -23,7 +24,7 @@ type Options struct {
 
 	Permits   int // attempts at one time; 0 means no limit
 	Window    int // tasks built ahead of their permit; 0 means 64
-	SlotQueue int // tasks that wait for one slot; negative means none
+	SlotQueue int // tasks that wait for one slot; 0 means 100, negative means none
 }
 
 // Defaults of Options.
@@ -50,9 +51,8 @@ type Supervisor struct {
 
 // New starts a Supervisor. It runs nothing that was not submitted to it or given to Restore.
 func New(o Options) *Supervisor {
-	if o.Window == 0 {
-		o.Window = DefaultWindow
-	}
+	o.Window = cmp.Or(o.Window, DefaultWindow)
+	o.SlotQueue = cmp.Or(o.SlotQueue, DefaultSlotQueue)
 	s := &Supervisor{
 		journal: o.Journal, executor: o.Executor,
 		inbox: make(chan input, 256), quit: make(chan struct{}), done: make(chan struct{}),
