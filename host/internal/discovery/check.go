@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // Check looks at the plugin called name in dir, which Scan or Check has found safe. A bad file is a
@@ -33,7 +34,40 @@ func Check(dir, name string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	return File{Name: name, Path: path, SHA256: sum, Size: info.Size()}, nil
+	return File{Name: name, Path: path, SHA256: sum, Size: info.Size(), stamp: stampOf(info)}, nil
+}
+
+// Recheck checks a file again that was accepted earlier. Its bytes are read again only if it was
+// touched since.
+func Recheck(dir string, was File) (File, error) {
+	path, err := follow(dir, Prefix+was.Name)
+	if err != nil {
+		return File{}, err
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return File{}, err
+	}
+	if path != was.Path || was.stamp != stampOf(info) {
+		return Check(dir, was.Name)
+	}
+	return was, checkFile(path, info)
+}
+
+// A stamp changes whenever a file is replaced or written to.
+type stamp struct {
+	dev, inode uint64
+	size       int64
+	modified   time.Time
+	changed    syscall.Timespec
+}
+
+func stampOf(info fs.FileInfo) stamp {
+	s := stamp{size: info.Size(), modified: info.ModTime()}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.dev, s.inode, s.changed = uint64(st.Dev), st.Ino, changeTime(st) //nolint:gosec,unconvert // types differ by system
+	}
+	return s
 }
 
 // follow returns the file that the entry of dir is, or leads to within dir.

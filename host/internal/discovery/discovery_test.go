@@ -230,6 +230,37 @@ func TestCheckNeverLeavesTheDirectory(t *testing.T) {
 	}
 }
 
+func TestRecheckSeesWhatWasReplaced(t *testing.T) {
+	dir := pluginDir(t)
+	path := install(t, dir, Prefix+"a", script, 0o755)
+	was, err := Check(dir, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now, err := Recheck(dir, was); err != nil || now != was {
+		t.Errorf("untouched: %+v, %v", now, err)
+	}
+	install(t, dir, "new", script+"#", 0o755)
+	if err := os.Rename(filepath.Join(dir, "new"), path); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := Recheck(dir, was); err != nil || now.SHA256 == was.SHA256 {
+		t.Errorf("replaced: %+v, %v", now, err)
+	}
+	if err := os.Chmod(path, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Recheck(dir, was); err == nil {
+		t.Error("an unsafe mode went unseen")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Recheck(dir, was); err == nil {
+		t.Error("a removed file went unseen")
+	}
+}
+
 func FuzzFormat(f *testing.F) {
 	f.Add([]byte("#!/bin/sh\n"))
 	f.Add([]byte("\x7fELF"))

@@ -31,6 +31,8 @@ type File struct {
 	Path   string // absolute, of the file itself: no part of it is a symlink
 	SHA256 string // of its bytes, in hexadecimal
 	Size   int64  // bytes
+
+	stamp stamp // of the file when its bytes were read
 }
 
 // A Rejection is a plugin that is not registered.

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -73,7 +72,10 @@ func (t *runTable) count() int {
 // launch starts a process and makes sure that it is what its file says. After an error nothing is
 // left of it.
 func (p *Plugin) launch() (*generation, error) {
-	file, err := discovery.Check(p.dir, p.name) // it may have been replaced since
+	p.mu.Lock()
+	file := p.view.file
+	p.mu.Unlock()
+	file, err := discovery.Recheck(p.dir, file) // it may have been replaced since
 	if err != nil {
 		return nil, err
 	}
@@ -155,10 +157,13 @@ func (g *generation) probe() (*identity, error) {
 	stop := cancelOn(g.proc.Exited(), cancel)
 	defer stop()
 	began := time.Now()
-	r, err := g.client.Name(ctx, &pluginv1.NameRequest{HostVersion: g.plugin.set.o.HostVersion}, grpc.WaitForReady(true))
+	r, err := g.client.Name(ctx, &pluginv1.NameRequest{HostVersion: g.plugin.set.o.HostVersion})
 	g.plugin.observe("Name", err, began)
-	if err != nil {
+	if status.Code(err) == codes.DeadlineExceeded {
 		return nil, fmt.Errorf("it does not say who it is within %s: %w", timing.Probe, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("it does not say who it is: %w", err)
 	}
 	id, err := identify(g.plugin.name, r)
 	if err != nil {

@@ -24,9 +24,9 @@ const (
 	maxProgram    = 2000      // instructions of one pattern
 	maxNumber     = 64        // digits of a number
 	maxExponent   = 400       // of a number
-	maxValues     = 100_000   // values in what is checked
-	maxSteps      = 1_000_000 // schemas visited in one check; patterns count by length
-	patternWeight = 256       // bytes times instructions that count as one step
+	maxValues     = 20_000    // values in what is checked
+	maxSteps      = 100_000   // schemas visited in one check; patterns count by length
+	patternWeight = 4096      // bytes times instructions that count as one step
 	maxProblems   = 100
 )
 
@@ -192,7 +192,7 @@ type pattern struct {
 
 // MatchString pays and matches.
 func (p *pattern) MatchString(s string) bool {
-	p.budget.spend(1 + len(s)/patternWeight*p.cost + len(s)%patternWeight*p.cost/patternWeight)
+	p.budget.spend(1 + int(int64(len(s))*int64(p.cost)/patternWeight))
 	return p.Regexp.MatchString(s)
 }
 

@@ -69,11 +69,10 @@ func (p *Plugin) generation(settle func()) end {
 		return p.notStarted(err)
 	}
 	ready := time.Now()
+	p.current.Store(g)
 	p.change(func(v *view) {
 		v.state, v.pid, v.startedAt, v.identity = task.PluginReady, g.proc.PID(), ready, g.id
 	})
-	p.current.Store(g)
-	p.set.announce()
 	p.set.o.Observer.PluginStarted(p.name, ready.Sub(began))
 	p.log.Info("plugin ready", "generation", g.number, "version", g.id.Version, "pid", g.proc.PID(), "took", ready.Sub(began))
 	settle()

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -124,22 +125,13 @@ func (p *Process) readStderr() {
 
 // readStdout gives the first line to the handshake and everything after it to the log.
 func (p *Process) readStdout(check func(string) bool) {
-	l := newLineLog(p.cfg.Log, p.cfg.Count, nil, hclog.Debug, "stdout")
-	seen := false
-	readLines(p.stdout, func(text []byte, cut int) {
-		switch {
-		case seen:
-			l.line(text, cut)
-		case len(text) <= maxHandshake && cut == 0 && check(string(text)):
-			p.first.give(string(text))
-		case len(text) > maxHandshake || cut > 0:
-			check(string(text[:100]))
-			p.first.end()
-		default:
-			p.first.end()
-		}
-		seen = true
-	})
-	l.close()
+	r := bufio.NewReaderSize(p.stdout, maxHandshake)
+	line, err := r.ReadSlice('\n') // fails when the line is too long
+	if len(line) > 0 && check(string(line[:min(len(line), maxHandshake)])) && err == nil {
+		p.first.give(strings.TrimSpace(string(line)))
+	}
 	p.first.end()
+	l := newLineLog(p.cfg.Log, p.cfg.Count, nil, hclog.Debug, "stdout")
+	readLines(r, l.line)
+	l.close()
 }
