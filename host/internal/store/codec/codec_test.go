@@ -44,7 +44,7 @@ func whole() (*task.Task, event.Book) {
 			Outcome: &task.Outcome{Kind: task.OutcomeLost, Reason: task.ReasonHostLost, Message: "m", FinishedAt: at},
 		},
 	}
-	return t, event.Book{Revision: 1 << 63, Order: 5, Head: true, Owner: true, Streak: 4, Losses: 2, Stop: task.ReasonDeleted, System: true}
+	return t, event.Book{Revision: 1 << 63, Order: 5, Head: true, Owner: true, Streak: 4, Losses: 2, Stop: task.ReasonDeleted, Slot: "old", System: true}
 }
 
 func wholeRun() task.Run {
@@ -70,6 +70,19 @@ func TestTaskRoundTrip(t *testing.T) {
 		got, gotBook, err := DecodeTask(in.Metadata.UID, encodeTask(in, &book), false)
 		if err != nil || !reflect.DeepEqual(got, in) || gotBook != book {
 			t.Errorf("%s: %v\n got %+v %+v\nwant %+v %+v", name, err, got, gotBook, in, book)
+		}
+	}
+}
+
+// TestRoundTripsCoverEveryField fails when a type has got a field that the round trips do not have, which
+// the codec then may not have either.
+func TestRoundTripsCoverEveryField(t *testing.T) {
+	in, book := whole()
+	for _, v := range []any{in.Metadata, in.Spec, in.Status, *in.Status.Error, *in.Status.Outcome, *in.Spec.Backoff, *in.Spec.RunnerSelector, book, wholeRun()} {
+		for i, r := 0, reflect.ValueOf(v); i < r.NumField(); i++ {
+			if r.Field(i).IsZero() {
+				t.Errorf("%s.%s is not set", r.Type(), r.Type().Field(i).Name)
+			}
 		}
 	}
 }
