@@ -111,7 +111,7 @@ func (d *disk) read(name string, off int64, n int) ([]byte, error) {
 	defer f.Close()
 	b := make([]byte, n)
 	n, err = f.ReadAt(b, off)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	return b[:n], nil

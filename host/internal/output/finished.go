@@ -2,6 +2,7 @@ package output
 
 import (
 	"container/list"
+	"slices"
 	"time"
 )
 
@@ -20,8 +21,9 @@ type finishedRun struct {
 	run  *run // in memory only
 }
 
-// add appends a run that has just ended.
+// add appends a run that has just ended, of which nothing is known yet.
 func (l *finished) add(r *finishedRun) {
+	l.take(r.key)
 	if l.index == nil {
 		l.index = make(map[Key]*list.Element)
 	}
@@ -33,8 +35,10 @@ func (l *finished) prepend(runs []*finishedRun) {
 	if l.index == nil {
 		l.index = make(map[Key]*list.Element)
 	}
-	for i := len(runs) - 1; i >= 0; i-- {
-		l.index[runs[i].key] = l.order.PushFront(runs[i])
+	for _, r := range slices.Backward(runs) {
+		if l.index[r.key] == nil {
+			l.index[r.key] = l.order.PushFront(r)
+		}
 	}
 }
 

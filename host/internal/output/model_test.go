@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -248,7 +250,7 @@ func (w *world) catchUp(t *rapid.T) {
 			if !r.ended {
 				return
 			}
-			if _, err := m.rd.Next(context.Background()); err != io.EOF {
+			if _, err := m.rd.Next(context.Background()); !errors.Is(err, io.EOF) {
 				t.Fatalf("at the end: %v", err)
 			}
 			return
@@ -333,18 +335,16 @@ func (w *world) readAll(t *rapid.T, r *modelRun, at mark, only task.Stream) (kep
 }
 
 func checkModel(t *testing.T, inMemory bool) {
+	base, cases := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{t: t, opt: Options{
 			Small: 400, segment: 700, sharedSegment: 1200, RunCap: 3000,
 			Ring: int64(rapid.SampledFrom([]int{900, 2000, 40000}).Draw(t, "ring")), Observer: new(counter),
 		}}
 		if !inMemory {
-			dir, err := os.MkdirTemp("", "output")
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.dir = dir
-			defer os.RemoveAll(dir)
+			cases++
+			w.dir = filepath.Join(base, strconv.Itoa(cases))
+			defer os.RemoveAll(w.dir)
 		}
 		w.start(nil)
 		defer func() {

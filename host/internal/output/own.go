@@ -109,12 +109,12 @@ func (w *Writer) promote(b *batch) error {
 	r := w.r
 	frames, stored := w.copyShared()
 	dir := r.key.dir()
+	w.s.mu.Lock()
+	w.s.finished.note(r.key) // before there is a directory that could be measured
+	w.s.mu.Unlock()
 	if err := w.s.disk.mkdir(dir); err != nil {
 		return err
 	}
-	w.s.mu.Lock()
-	w.s.finished.note(r.key)
-	w.s.mu.Unlock()
 	tmp := dir + "/new"
 	seg, f, err := w.create(1, tmp, append(frames, b.buf...), mark{}, 0)
 	if err != nil {

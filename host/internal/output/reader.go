@@ -375,7 +375,7 @@ func (rd *Reader) advance(n int) {
 func (rd *Reader) tear(err error) {
 	whole := rd.from.off+int64(len(rd.buf)) >= rd.from.limit
 	rd.buf = nil
-	if rd.from.place == inOwn && (err != errShort || whole) {
+	if rd.from.place == inOwn && (!errors.Is(err, errShort) || whole) {
 		rd.from.off = rd.from.limit
 	}
 }

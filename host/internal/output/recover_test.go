@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,11 +18,10 @@ import (
 // A file of a live or ended run is cut, or bytes of it change: what is delivered is right, and the
 // rest is a gap.
 func TestDamagedFiles(t *testing.T) {
+	base, cases := t.TempDir(), 0
 	rapid.Check(t, func(t *rapid.T) {
-		dir, err := os.MkdirTemp("", "output")
-		if err != nil {
-			t.Fatal(err)
-		}
+		cases++
+		dir := filepath.Join(base, strconv.Itoa(cases))
 		defer os.RemoveAll(dir)
 		o := Options{Small: 300, segment: 600, sharedSegment: 900}
 		s, err := Open(dir, o)
@@ -208,5 +208,36 @@ func TestUnfinishedPromotionIsIgnored(t *testing.T) {
 	sum := w.Close()
 	if x := read(t, s, k, sum.Ref, mark{}, 0); !strings.HasPrefix(string(x.stream[0]), "smalllarge") || x.gaps != 0 {
 		t.Errorf("got %.20q and gaps of %d", x.stream[0], x.gaps)
+	}
+}
+
+// A follower that came before the host knew the run gets what the run wrote before the crash.
+func TestRecoverReachesFollowers(t *testing.T) {
+	for _, size := range []int{0, 10, 100 << 10} {
+		s, dir := setup(t, Options{})
+		k := newKey()
+		if w := create(t, s, k); size > 0 {
+			say(w, task.Stderr, strings.Repeat("x", size))
+		}
+		s.Close()
+		s = reopen(t, dir, Options{}) // the run is not among those given
+		rd := s.Follow(k, nil, task.Cursor{}, Filter{Follow: true})
+		got := make(chan *transcript)
+		go func() { got <- drain(t, rd, mark{}) }()
+		sum := s.Recover(k)
+		if sum.Stderr != int64(size) || sum.Dropped != 0 {
+			t.Errorf("summary %+v", sum)
+		}
+		if x := <-got; len(x.stream[1]) != size || x.gaps != 0 {
+			t.Errorf("the follower got %d bytes", len(x.stream[1]))
+		}
+		s.walk.Wait()
+		if n := sizeFiles(t, dir); n != s.spool.Load() {
+			t.Errorf("%d bytes on disk, counted %d", n, s.spool.Load())
+		}
+	}
+	s := reopen(t, "", Options{})
+	if sum := s.Recover(newKey()); sum.Stdout != 0 || len(sum.Ref) == 0 {
+		t.Errorf("in memory: %+v", sum)
 	}
 }

@@ -1,6 +1,9 @@
 package output
 
-import "io"
+import (
+	"errors"
+	"io"
+)
 
 // A scanner reads the frames of a file, one after the other, up to the first that is none.
 type scanner struct {
@@ -18,7 +21,7 @@ const scanSize = 256 << 10
 // next reads a frame. Its data is valid until the next call.
 func (s *scanner) next() bool {
 	f, n, err := parseFrame(s.buf)
-	if err == errShort {
+	if errors.Is(err, errShort) {
 		if !s.read() {
 			return false
 		}
@@ -36,7 +39,7 @@ func (s *scanner) next() bool {
 func (s *scanner) read() bool {
 	buf := make([]byte, scanSize)
 	n, err := s.r.ReadAt(buf, s.pos)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 		return false
 	}
@@ -52,7 +55,7 @@ func (d *disk) readFrame(name string, off int64) ([]byte, error) {
 		return nil, err
 	}
 	_, n, err := parseFrame(b)
-	if err == errShort && n > len(b) {
+	if errors.Is(err, errShort) && n > len(b) {
 		if b, err = d.read(name, off, n); err != nil {
 			return nil, err
 		}

@@ -255,7 +255,7 @@ func TestFollowerOfAnAnnouncedRun(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("gone")
 	cancel(why)
-	if _, err := never.Next(ctx); err != why {
+	if _, err := never.Next(ctx); !errors.Is(err, why) {
 		t.Errorf("got %v, want the cause", err)
 	}
 	never.Close()
@@ -289,7 +289,7 @@ func TestDamagedReference(t *testing.T) {
 	s, _ := setup(t, Options{})
 	for _, b := range [][]byte{{0}, {0xff, 1}, {refVersion | 2, 1}, {refVersion | 2, 1, 1, 200}, {refVersion | 9, 0, 0}} {
 		rd := s.Follow(newKey(), b, task.Cursor{}, Filter{})
-		if _, err := rd.Next(t.Context()); err == nil || err == io.EOF {
+		if _, err := rd.Next(t.Context()); err == nil || errors.Is(err, io.EOF) {
 			t.Errorf("reference %v: %v", b, err)
 		}
 		rd.Close()
@@ -322,5 +322,50 @@ func walk(t testing.TB, dir string, file func(fs.FileInfo)) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestEndedRunsLeaveMemory(t *testing.T) {
+	s, _ := setup(t, Options{})
+	k := newKey()
+	var first Summary
+	for i := range maxRecent + 100 {
+		k.Attempt = i + 1
+		w := create(t, s, k)
+		if i == 0 {
+			say(w, task.Stdout, "first")
+		}
+		sum := w.Close()
+		if i == 0 {
+			first = sum
+		}
+	}
+	if n := len(s.runs); n != maxRecent {
+		t.Errorf("%d runs in memory, want %d", n, maxRecent)
+	}
+	k.Attempt = 1
+	if x := read(t, s, k, first.Ref, mark{}, 0); string(x.stream[0]) != "first" {
+		t.Errorf("got %q", x.stream[0])
+	}
+	rd := s.Follow(k, first.Ref, task.Cursor{Stdout: 2}, Filter{Follow: true})
+	if x := drain(t, rd, mark{2, 0}); string(x.stream[0]) != "rst" {
+		t.Errorf("got %q", x.stream[0])
+	}
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(file, Options{}); err == nil || !strings.Contains(err.Error(), "output directory") {
+		t.Errorf("got %v", err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "shared"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Options{}); err == nil {
+		t.Error("opened a directory whose shared segments are a file")
 	}
 }
