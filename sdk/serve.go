@@ -61,7 +61,7 @@ type process struct {
 
 // run serves until something ends the plugin; false means that it never got as far as the handshake.
 func (p *process) run(stdin *os.File) bool {
-	terminate := make(chan os.Signal, 2)
+	terminate := make(chan os.Signal, 1)
 	signal.Notify(terminate, syscall.SIGTERM)
 	// Caught, not ignored: an ignored signal would be inherited by everything the runner starts.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE, syscall.SIGINT)
@@ -76,7 +76,7 @@ func (p *process) run(stdin *os.File) bool {
 			return false
 		}
 	}
-	p.shutdown(reason, terminate)
+	p.shutdown(reason)
 	return true
 }
 
@@ -136,18 +136,11 @@ func (p *process) takeOutputBack() {
 	os.Stdout, os.Stderr = p.stderr, p.stderr
 }
 
-// shutdown lets attempts end, then the server. A further signal ends all graces.
-func (p *process) shutdown(reason StopReason, hurry <-chan os.Signal) {
+// shutdown lets attempts end, then the server.
+func (p *process) shutdown(reason StopReason) {
 	p.log.Debug("plugin stops", "reason", reason.String())
 	ctx, cancel := context.WithTimeout(context.Background(), p.service.longestGrace()+stuckWait)
 	defer cancel()
-	go func() {
-		select {
-		case <-hurry:
-			p.service.force(reason)
-		case <-ctx.Done():
-		}
-	}()
 	busy := len(p.service.runs.all()) > 0
 	if err := p.service.Stop(ctx, reason); err != nil {
 		p.log.Warn("plugin exits before its attempts have ended", "error", err)

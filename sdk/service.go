@@ -75,7 +75,9 @@ func (s *Service) Stop(ctx context.Context, reason StopReason) error {
 // tasks. The error names the attempts that are left.
 func (s *Service) Close(ctx context.Context) error {
 	s.runs.close(notReady("the plugin has stopped"))
-	s.force(StopShutdown)
+	for _, a := range s.runs.all() {
+		a.stop(StopShutdown, 0)
+	}
 	if err := s.waitIdle(ctx, func(live, _ int) bool { return live == 0 }); err != nil {
 		return err
 	}
@@ -90,13 +92,6 @@ func (s *Service) Close(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("closing tasks: %w", context.Cause(ctx))
-	}
-}
-
-// force makes all live attempts end at once.
-func (s *Service) force(reason StopReason) {
-	for _, a := range s.runs.all() {
-		a.stop(reason, 0)
 	}
 }
 

@@ -1,8 +1,9 @@
 package sdktest
 
 import (
-	"errors"
+	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -161,13 +162,18 @@ func (s *suite) sigterm(t *testing.T) {
 	p.waitExit(t, graceOver)
 }
 
-// familyOf returns the plugin's descendants, among them processes of w if it is the one that has some.
+// familyOf returns the plugin's descendants. If w is the workload that has processes, they must be
+// there, and be the same after a moment: a process that is about to start another has passing ones.
 func (s *suite) familyOf(t *testing.T, p *process, w *Workload) (family []descendant) {
 	t.Helper()
+	if w != s.Spawns || openFiles(p.cmd.Process.Pid) < 0 {
+		return p.family()
+	}
 	eventually(t, s.soon(), "processes of the workload Spawns", func() error {
-		family = p.family()
-		if w == s.Spawns && len(family) == 0 && openFiles(p.cmd.Process.Pid) >= 0 {
-			return errors.New("there are none")
+		before := p.family()
+		<-time.After(50 * time.Millisecond)
+		if family = p.family(); len(family) == 0 || !slices.Equal(before, family) {
+			return fmt.Errorf("%d processes, and %d a moment before", len(family), len(before))
 		}
 		return nil
 	})
