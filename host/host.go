@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/soltihq/solti-host/host/internal/dispatch"
 	"github.com/soltihq/solti-host/host/internal/event"
 	"github.com/soltihq/solti-host/host/internal/execute"
+	"github.com/soltihq/solti-host/host/internal/metrics"
 	"github.com/soltihq/solti-host/host/internal/output"
 	"github.com/soltihq/solti-host/host/internal/plugin"
 	"github.com/soltihq/solti-host/host/internal/state"
@@ -41,6 +44,8 @@ type Host struct {
 	executor *execute.Executor
 	janitor  *janitor
 	bus      event.Bus
+	metrics  *metrics.Metrics
+	gatherer prometheus.Gatherer // of the metrics
 
 	supervisor *supervisor.Supervisor // nil before Start
 	pipeline   *dispatch.Pipeline     // nil before Start
@@ -65,6 +70,9 @@ func New(o Options) (*Host, error) {
 }
 
 func (h *Host) open() error {
+	if err := h.openMetrics(); err != nil {
+		return err
+	}
 	if err := h.openState(); err != nil {
 		return err
 	}
@@ -78,6 +86,26 @@ func (h *Host) open() error {
 	return h.openPlugins()
 }
 
+// openMetrics registers the host's collectors, with a registry of the host's own if it was given none.
+func (h *Host) openMetrics() error {
+	r := h.options.Metrics
+	if r == nil {
+		own := prometheus.NewRegistry()
+		own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		r, h.gatherer = own, own
+	} else if g, ok := r.(prometheus.Gatherer); ok {
+		h.gatherer = g
+	}
+	var err error
+	h.metrics, err = metrics.New(r, h.buildInfo(), metrics.Sources{
+		Phases: func() map[task.Phase]int { return h.state.CountByPhase() }, Plugins: h.Plugins, BusLosses: h.bus.Lost,
+	})
+	if err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	return nil
+}
+
 func (h *Host) openState() error {
 	if h.options.StateDir == "" {
 		h.store = memory.New(time.Now)
@@ -89,22 +117,29 @@ func (h *Host) openState() error {
 		h.store = s
 	}
 	var err error
-	h.state, h.restored, err = state.Open(h.store, state.Options{Publish: h.published, Logger: h.log.Named("state")})
+	h.state, h.restored, err = state.Open(h.store, state.Options{
+		Publish: h.published, Observer: &h.metrics.Store, Logger: h.log.Named("state"),
+	})
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
+	}
+	for _, d := range h.restored.Meta.Damaged {
+		h.log.Error("a record of the state is damaged and was left out", "bucket", d.Bucket, "key", fmt.Sprintf("%x", d.Key), "error", d.Err)
 	}
 	return nil
 }
 
 // published is told the records of every unit when they are durable, in order.
 func (h *Host) published(records []event.Record) {
+	h.metrics.Records(records)
 	h.bus.Publish(records)
 	h.janitor.told(records)
 }
 
 func (h *Host) openOutputs() error {
 	o := output.Options{
-		RunCap: h.options.Output.PerRun, SpoolCap: h.options.Output.Total, Rate: h.options.Output.Rate, Log: h.log.Named("output"),
+		RunCap: h.options.Output.PerRun, SpoolCap: h.options.Output.Total, Rate: h.options.Output.Rate,
+		Observer: &h.metrics.Output, Log: h.log.Named("output"),
 	}
 	for _, it := range h.restored.Live {
 		if it.Last != nil && it.Last.Active() {
@@ -164,6 +199,7 @@ func (h *Host) liveTasks() []supervisor.Restored {
 			sum := h.outputs.Recover(output.Key{UID: it.Task.Metadata.UID, Attempt: run.Attempt})
 			run.StdoutBytes, run.StderrBytes, run.Dropped, run.OutputRef = sum.Stdout, sum.Stderr, sum.Dropped, sum.Ref
 			r.Last = &run
+			h.metrics.Recovered(&run)
 		}
 		live = append(live, r)
 	}

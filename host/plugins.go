@@ -28,7 +28,7 @@ func (h *Host) openPlugins() error {
 		Dir: h.options.PluginDir, RunDir: filepath.Join(stateDir, "run"), StateDir: stateDir,
 		Order: h.options.PluginOrder, Plugins: map[string]plugin.Settings{},
 		HostID: h.restored.Meta.Epoch, HostVersion: h.options.Version,
-		Log: h.log, Subreaper: h.options.Subreaper,
+		Log: h.log, Observer: &h.metrics.Plugins, Subreaper: h.options.Subreaper,
 	}
 	for name, p := range h.options.Plugins {
 		o.Plugins[name] = plugin.Settings(p)

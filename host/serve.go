@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"path/filepath"
 	"runtime"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/soltihq/solti-host/host/internal/api"
 	"github.com/soltihq/solti-host/host/internal/dispatch"
@@ -25,7 +28,9 @@ func (h *Host) Serve(ctx context.Context) error {
 	if h.options.StateDir == "" {
 		return errors.New("serve: a host without a state directory has no place for its socket: set Options.StateDir")
 	}
-	s := api.New(h.backend(), api.Options{Logger: h.log.Named("api"), Build: h.buildInfo()})
+	s := api.New(h.backend(), api.Options{
+		Logger: h.log.Named("api"), Build: h.buildInfo(), Observer: &h.metrics.API, Metrics: h.metricsHandler(),
+	})
 	err := h.listen(s)
 	if err == nil {
 		select {
@@ -47,6 +52,11 @@ func (h *Host) listen(s *api.Server) error {
 		return err
 	}
 	h.log.Info("listening", "socket", path)
+	grpc := filepath.Join(h.options.StateDir, task.GRPCSocketFile)
+	if err := s.ServeGRPC(grpc); err != nil {
+		return err
+	}
+	h.log.Info("listening for gRPC", "socket", grpc)
 	if h.options.Listen == "" || h.options.Listen == "none" {
 		return nil
 	}
@@ -56,6 +66,15 @@ func (h *Host) listen(s *api.Server) error {
 	}
 	h.log.Info("listening", "address", addr.String())
 	return nil
+}
+
+// metricsHandler shows the host's metrics, with those of the process where the registry is the host's
+// own. It is nil where a registry was given that cannot be read.
+func (h *Host) metricsHandler() http.Handler {
+	if h.gatherer == nil {
+		return nil
+	}
+	return promhttp.HandlerFor(h.gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 10 * time.Second})
 }
 
 func (h *Host) buildInfo() task.BuildInfo {

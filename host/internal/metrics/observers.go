@@ -1,0 +1,166 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/soltihq/solti-host/host/internal/api"
+	"github.com/soltihq/solti-host/host/internal/output"
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// A PluginObserver counts what happens to plugins.
+type PluginObserver struct {
+	starts  *prometheus.CounterVec
+	took    *prometheus.HistogramVec
+	exits   *prometheus.CounterVec
+	rpc     *prometheus.HistogramVec
+	lines   *prometheus.CounterVec
+	dropped *prometheus.CounterVec
+}
+
+func newPlugins() PluginObserver {
+	return PluginObserver{
+		starts:  counters("solti_plugin_starts_total", "Launches of plugins that became ready.", "plugin"),
+		took:    histograms("solti_plugin_start_seconds", "How long plugins took to become ready.", calls, "plugin"),
+		exits:   counters("solti_plugin_exits_total", "Ends of plugin processes.", "plugin", "cause"),
+		rpc:     histograms("solti_plugin_rpc_seconds", "Calls of plugins; for RunTask, whole attempts.", calls, "plugin", "method", "code"),
+		lines:   counters("solti_plugin_log_lines_total", "Lines that plugins logged.", "plugin", "level"),
+		dropped: counters("solti_plugin_log_dropped_total", "Lines that were dropped because there were too many.", "plugin"),
+	}
+}
+
+func (p *PluginObserver) collectors() []prometheus.Collector {
+	return []prometheus.Collector{p.starts, p.took, p.exits, p.rpc, p.lines, p.dropped}
+}
+
+// PluginState does nothing: states are pulled.
+func (p *PluginObserver) PluginState(string, task.PluginState) {}
+
+// PluginStarted counts a launch.
+func (p *PluginObserver) PluginStarted(plugin string, took time.Duration) {
+	p.starts.WithLabelValues(plugin).Inc()
+	p.took.WithLabelValues(plugin).Observe(took.Seconds())
+}
+
+// PluginExited counts the end of a process.
+func (p *PluginObserver) PluginExited(plugin, cause string) {
+	p.exits.WithLabelValues(plugin, cause).Inc()
+}
+
+// PluginCall counts a call.
+func (p *PluginObserver) PluginCall(plugin, method, code string, took time.Duration) {
+	p.rpc.WithLabelValues(plugin, method, code).Observe(took.Seconds())
+}
+
+// PluginLog counts a line.
+func (p *PluginObserver) PluginLog(plugin, level string) {
+	p.lines.WithLabelValues(plugin, level).Inc()
+}
+
+// PluginLogDropped counts lines that are not in the log.
+func (p *PluginObserver) PluginLogDropped(plugin string, lines int) {
+	p.dropped.WithLabelValues(plugin).Add(float64(lines))
+}
+
+// An OutputObserver counts what tasks write.
+type OutputObserver struct {
+	stdout, stderr prometheus.Counter
+	bytes          *prometheus.CounterVec
+	dropped        *prometheus.CounterVec
+	followers      prometheus.Gauge
+	spool          prometheus.Gauge
+}
+
+func newOutput() OutputObserver {
+	bytes := counters("solti_output_bytes_total", "Bytes of output that were kept.", "stream")
+	return OutputObserver{
+		stdout: bytes.WithLabelValues(task.Stdout.String()), stderr: bytes.WithLabelValues(task.Stderr.String()), bytes: bytes,
+		dropped:   counters("solti_output_dropped_bytes_total", "Bytes of output that were not kept, or are not kept any more.", "reason"),
+		followers: gauge("solti_output_followers", "Readers of output."),
+		spool:     gauge("solti_output_spool_bytes", "Bytes of the files that keep output."),
+	}
+}
+
+func (o *OutputObserver) collectors() []prometheus.Collector {
+	return []prometheus.Collector{o.bytes, o.dropped, o.followers, o.spool}
+}
+
+// Written counts bytes that were kept.
+func (o *OutputObserver) Written(s task.Stream, n int64) {
+	if s == task.Stderr {
+		o.stderr.Add(float64(n))
+		return
+	}
+	o.stdout.Add(float64(n))
+}
+
+// Dropped counts bytes that were not kept.
+func (o *OutputObserver) Dropped(why output.Drop, n int64) {
+	o.dropped.WithLabelValues(string(why)).Add(float64(n))
+}
+
+// Followers sets the number of readers.
+func (o *OutputObserver) Followers(n int) { o.followers.Set(float64(n)) }
+
+// Spool sets the size of the files.
+func (o *OutputObserver) Spool(n int64) { o.spool.Set(float64(n)) }
+
+// A StoreObserver counts commits.
+type StoreObserver struct {
+	seconds prometheus.Histogram
+	units   prometheus.Histogram
+	failed  prometheus.Counter
+}
+
+func newStore() StoreObserver {
+	return StoreObserver{
+		seconds: histogram("solti_store_commit_seconds", "How long commits took.", calls),
+		units:   histogram("solti_store_commit_units", "Units of records in one commit.", []float64{1, 2, 4, 8, 16, 32, 64, 128, 256, 512}),
+		failed:  counter("solti_store_commit_failures_total", "Commits that failed."),
+	}
+}
+
+func (s *StoreObserver) collectors() []prometheus.Collector {
+	return []prometheus.Collector{s.seconds, s.units, s.failed}
+}
+
+// Committed counts a commit.
+func (s *StoreObserver) Committed(units, _ int, took time.Duration, err error) {
+	if err != nil {
+		s.failed.Inc()
+		return
+	}
+	s.seconds.Observe(took.Seconds())
+	s.units.Observe(float64(units))
+}
+
+// An APIObserver counts requests.
+type APIObserver struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	inFlight *prometheus.GaugeVec
+}
+
+func newAPI() APIObserver {
+	return APIObserver{
+		requests: counters("solti_api_requests_total", "Requests that were answered.", "transport", "method", "path", "status"),
+		seconds:  histograms("solti_api_request_duration_seconds", "How long answers took.", calls, "transport", "method", "path"),
+		inFlight: gauges("solti_api_in_flight_requests", "Requests that are being answered.", "transport"),
+	}
+}
+
+func (a *APIObserver) collectors() []prometheus.Collector {
+	return []prometheus.Collector{a.requests, a.seconds, a.inFlight}
+}
+
+// Begin counts a request that has come in.
+func (a *APIObserver) Begin(transport string) { a.inFlight.WithLabelValues(transport).Inc() }
+
+// End counts a request that has been answered.
+func (a *APIObserver) End(r api.Request) {
+	a.inFlight.WithLabelValues(r.Transport).Dec()
+	a.requests.WithLabelValues(r.Transport, r.Method, r.Path, r.Status).Inc()
+	a.seconds.WithLabelValues(r.Transport, r.Method, r.Path).Observe(r.Duration.Seconds())
+}
