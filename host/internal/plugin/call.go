@@ -95,6 +95,6 @@ func (p *Plugin) Build(ctx context.Context, handle string, t *task.Task, dryRun 
 func (p *Plugin) buildRequest(handle string, t *task.Task, dryRun bool) *pluginv1.BuildTaskRequest {
 	return &pluginv1.BuildTaskRequest{
 		HandleId: handle, Task: toWire(t), DryRun: dryRun,
-		Context: &pluginv1.BuildContext{Env: p.settings.TaskEnv, StateDir: p.dataDir()},
+		Context: &pluginv1.BuildContext{Env: p.settings.TaskEnv, StateDir: p.data},
 	}
 }

@@ -54,14 +54,19 @@ func wireDuration(d task.Duration) *durationpb.Duration {
 }
 
 func wireRestart(r task.Restart) *taskv1.Restart {
-	policy := map[task.RestartPolicy]taskv1.RestartPolicy{
-		task.Never: taskv1.RestartPolicy_RESTART_POLICY_NEVER, task.OnFailure: taskv1.RestartPolicy_RESTART_POLICY_ON_FAILURE,
-		task.Always: taskv1.RestartPolicy_RESTART_POLICY_ALWAYS,
-	}
 	if r == (task.Restart{}) {
 		return nil
 	}
-	return &taskv1.Restart{Policy: policy[r.Policy], Interval: wireDuration(r.Interval)}
+	w := &taskv1.Restart{Interval: wireDuration(r.Interval)}
+	switch r.Policy {
+	case task.Never:
+		w.Policy = taskv1.RestartPolicy_RESTART_POLICY_NEVER
+	case task.OnFailure:
+		w.Policy = taskv1.RestartPolicy_RESTART_POLICY_ON_FAILURE
+	case task.Always:
+		w.Policy = taskv1.RestartPolicy_RESTART_POLICY_ALWAYS
+	}
+	return w
 }
 
 func wireAdmission(a task.Admission) taskv1.Admission {
@@ -81,13 +86,18 @@ func wireBackoff(b *task.Backoff) *taskv1.Backoff {
 	if b == nil {
 		return nil
 	}
-	jitter := map[task.Jitter]taskv1.Jitter{
-		task.NoJitter: taskv1.Jitter_JITTER_NONE, task.Full: taskv1.Jitter_JITTER_FULL,
-		task.Equal: taskv1.Jitter_JITTER_EQUAL, task.Decorrelated: taskv1.Jitter_JITTER_DECORRELATED,
+	w := &taskv1.Backoff{First: wireDuration(b.First), Max: wireDuration(b.Max), Factor: b.Factor}
+	switch b.Jitter {
+	case task.NoJitter:
+		w.Jitter = taskv1.Jitter_JITTER_NONE
+	case task.Full:
+		w.Jitter = taskv1.Jitter_JITTER_FULL
+	case task.Equal:
+		w.Jitter = taskv1.Jitter_JITTER_EQUAL
+	case task.Decorrelated:
+		w.Jitter = taskv1.Jitter_JITTER_DECORRELATED
 	}
-	return &taskv1.Backoff{
-		First: wireDuration(b.First), Max: wireDuration(b.Max), Factor: b.Factor, Jitter: jitter[b.Jitter],
-	}
+	return w
 }
 
 func wireSelector(s *task.Selector) *taskv1.Selector {

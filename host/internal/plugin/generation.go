@@ -106,7 +106,7 @@ func (p *Plugin) launch() (*generation, error) {
 func (p *Plugin) launchConfig(g *generation, file discovery.File) (launch.Config, error) {
 	s := p.set
 	cfg := launch.Config{
-		Path: file.Path, Args: p.settings.Args, WorkDir: filepath.Join(p.state, dataDir),
+		Path: file.Path, Args: p.settings.Args, WorkDir: p.data,
 		Timeout: s.o.Timing.Start, Log: p.log.With("generation", g.number), Count: logCounter{s.o.Observer, p.name},
 		LockPath: filepath.Join(p.state, lockFile), Reaper: s.reaper, FenceRetry: s.o.Timing.FenceRetry,
 		Belongs: g.belongs,

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,7 +25,11 @@ func childHost() int {
 		fmt.Println(err)
 		return 1
 	}
-	s, err := Open(o)
+	open := Open
+	if os.Getenv("SOLTI_TEST_NO_CGROUPS") != "" {
+		open = openWithoutCgroups
+	}
+	s, err := open(o)
 	if err == nil {
 		err = s.Start(context.Background())
 	}
@@ -53,7 +58,7 @@ func childHost() int {
 }
 
 // host starts a host with the options of b and waits until its plugins work.
-func (b *bundle) host() *exec.Cmd {
+func (b *bundle) host(env ...string) *exec.Cmd {
 	b.t.Helper()
 	o := b.opts
 	o.Log = nil
@@ -63,6 +68,7 @@ func (b *bundle) host() *exec.Cmd {
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "SOLTI_TEST_HOST="+string(config))
+	cmd.Env = append(cmd.Env, env...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		b.t.Fatal(err)
@@ -148,7 +154,7 @@ func (b *bundle) killHost() {
 	}
 }
 
-func processOf(t *testing.T, pid int) fence.Process {
+func processOf(t testing.TB, pid int) fence.Process {
 	t.Helper()
 	all, err := fence.Processes()
 	if err != nil {
@@ -162,17 +168,30 @@ func processOf(t *testing.T, pid int) fence.Process {
 	return fence.Process{State: 'X'}
 }
 
-// A host that stops in order leaves nothing behind, also what was adopted.
+// A host that adopts orphans leaves nothing behind when it stops in order, not even what has left
+// parent, session and environment and could not be put into a cgroup.
 func TestAdoptingHostStopsClean(t *testing.T) {
 	t.Parallel()
-	b := prepare(t, map[string]Settings{"e": mode("escapee"), "u": mode("unmarked")}, func(o *Options) { o.Subreaper = true })
-	cmd := b.host()
+	if runtime.GOOS != "linux" {
+		t.Skip("no subreapers here")
+	}
+	escapee, first := napping("escapee")
+	unmarked, second := napping("unmarked")
+	b := prepare(t, map[string]Settings{"e": escapee, "u": unmarked}, func(o *Options) { o.Subreaper = true })
+	cmd := b.host("SOLTI_TEST_NO_CGROUPS=1")
+	for _, nap := range []string{first, second} {
+		if len(awake(t, nap)) == 0 {
+			t.Fatal("nothing was left behind to be killed")
+		}
+	}
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the host ended with %v", err)
 	}
-	if left := b.marked(); len(left) > 0 {
-		t.Errorf("processes are left: %v", left)
+	for _, nap := range []string{first, second} {
+		if left := awake(t, nap); len(left) > 0 {
+			t.Errorf("processes are left: %v", left)
+		}
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/soltihq/solti-host/host/task"
 )
@@ -155,14 +157,27 @@ func TestGrandchildrenAreKilledWithTheirPlugin(t *testing.T) {
 			if fault == "escapee" && !haveCgroups() {
 				t.Skip("without cgroups such a process is found by adopting hosts only")
 			}
-			b := newSet(t, map[string]Settings{"g": mode(fault)})
+			settings, nap := napping(fault)
+			b := newSet(t, map[string]Settings{"g": settings})
 			b.awaitReady("g")
+			old := awake(t, nap)
+			if len(old) == 0 {
+				t.Fatal("nothing was left behind to be killed")
+			}
 			if took := b.crash("g"); took > 5*time.Second {
 				t.Errorf("the crash took %s to see", took)
 			}
 			b.await("g", "ready again", func(s task.Plugin) bool { return s.State == task.PluginReady && s.Generation >= 2 })
+			for _, pid := range awake(t, nap) {
+				if slices.Contains(old, pid) {
+					t.Errorf("process %d outlived its generation", pid)
+				}
+			}
 			if took := b.halt(); took > 5*time.Second {
 				t.Errorf("Stop took %s", took)
+			}
+			if left := awake(t, nap); len(left) > 0 {
+				t.Errorf("processes are left: %v", left)
 			}
 		})
 	}
@@ -183,7 +198,8 @@ func TestWithoutCgroupsTreesAreFoundByTheirMarks(t *testing.T) {
 	for _, fault := range []string{"grandchild", "unmarked"} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			b := prepare(t, map[string]Settings{"g": mode(fault)})
+			settings, nap := napping(fault)
+			b := prepare(t, map[string]Settings{"g": settings})
 			b.openWithoutCgroups()
 			b.awaitReady("g")
 			r, c := run(t.Context(), b.plugin("g"), "task")
@@ -193,6 +209,9 @@ func TestWithoutCgroupsTreesAreFoundByTheirMarks(t *testing.T) {
 				t.Error("the run was not lost")
 			}
 			b.halt()
+			if left := awake(t, nap); len(left) > 0 {
+				t.Errorf("processes are left: %v", left)
+			}
 		})
 	}
 }
@@ -200,21 +219,24 @@ func TestWithoutCgroupsTreesAreFoundByTheirMarks(t *testing.T) {
 // openWithoutCgroups starts a set as on a machine without them.
 func (b *bundle) openWithoutCgroups() {
 	b.t.Helper()
-	s, err := Open(b.opts)
+	s, err := openWithoutCgroups(b.opts)
 	if err != nil {
 		b.t.Fatal(err)
-	}
-	if s.cgroups != nil {
-		if err := s.cgroups.Close(); err != nil {
-			b.t.Fatal(err)
-		}
-		s.cgroups = nil
 	}
 	b.Set = s
 	b.t.Cleanup(func() { b.halt() })
 	if err := s.Start(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+func openWithoutCgroups(o Options) (*Set, error) {
+	s, err := Open(o)
+	if err == nil && s.cgroups != nil {
+		err = s.cgroups.Close()
+		s.cgroups = nil
+	}
+	return s, err
 }
 
 func haveCgroups() bool {
@@ -240,7 +262,7 @@ func TestOutputOfPluginsIsHarmless(t *testing.T) {
 	}
 	b.halt()
 	log := b.log.String()
-	if strings.ContainsAny(log, "\x1b\x00\xff") {
+	if strings.ContainsAny(log, "\x1b\x00") || !utf8.ValidString(log) {
 		t.Error("control characters of a plugin are in the log")
 	}
 	if !strings.Contains(log, "lines were dropped") || strings.Count(log, "of a flood") > 10_000 {

@@ -23,6 +23,7 @@ type Plugin struct {
 	name     string
 	dir      string // the plugins directory
 	state    string // its own directory below the state directory
+	data     string // the runner's own directory, in state
 	order    int
 	settings Settings
 	log      hclog.Logger
@@ -53,11 +54,12 @@ type view struct {
 func newPlugin(s *Set, dir string, f discovery.File, order int) (*Plugin, error) {
 	p := &Plugin{
 		set: s, name: f.Name, dir: dir, state: filepath.Join(s.o.StateDir, f.Name), order: order,
+		data:     filepath.Join(s.o.StateDir, f.Name, dataDir),
 		settings: s.o.Plugins[f.Name], log: s.o.Log.Named("plugin").With("plugin", f.Name),
 		orders: newOrders(), done: make(chan struct{}),
 		view: view{state: task.PluginStarting, file: f},
 	}
-	if err := os.MkdirAll(filepath.Join(p.state, dataDir), 0o700); err != nil {
+	if err := os.MkdirAll(p.data, 0o700); err != nil {
 		return nil, fmt.Errorf("plugin %s: %w", f.Name, err)
 	}
 	id, err := recall(p.state, f.Name)

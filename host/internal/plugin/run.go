@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -210,6 +209,3 @@ func (at *attempt) lost(why string) (Exit, error) {
 	}
 	return Exit{}, &LostError{Cause: task.Truncate(cause)}
 }
-
-// dataDir returns the directory for what the runner keeps.
-func (p *Plugin) dataDir() string { return filepath.Join(p.state, dataDir) }

@@ -84,7 +84,7 @@ func children() (pids []int) {
 // A bundle is a Set with the directories that belong to it.
 type bundle struct {
 	*Set
-	t    *testing.T
+	t    testing.TB
 	opts Options
 	log  *lockedBuffer
 }
@@ -115,6 +115,31 @@ var fast = Timing{
 	Crash:    CrashPolicy{First: 10 * time.Millisecond, Max: 50 * time.Millisecond},
 }
 
+var naps atomic.Int64
+
+// napping returns settings with a fault that leaves a process behind, and the argument by which that
+// is found whatever else it has shed.
+func napping(fault string) (Settings, string) {
+	nap := fmt.Sprintf("300.%d%d", os.Getpid(), naps.Add(1))
+	return mode(fault, "HOSTILE_NAP", nap), nap
+}
+
+// awake returns the living processes that have the argument.
+func awake(t testing.TB, nap string) (pids []int) {
+	t.Helper()
+	all, err := fence.Processes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID))
+		if !p.Dead() && bytes.Contains(args, []byte("sleep\x00"+nap)) {
+			pids = append(pids, p.PID)
+		}
+	}
+	return pids
+}
+
 // mode returns settings that give the hostile plugin a fault.
 func mode(fault string, more ...string) Settings {
 	env := map[string]string{"HOSTILE": fault}
@@ -126,9 +151,9 @@ func mode(fault string, more ...string) Settings {
 
 // prepare makes the directories of a Set of plugins, by name, all of them the hostile one. At the end
 // of the test nothing of it may be left.
-func prepare(t *testing.T, plugins map[string]Settings, change ...func(*Options)) *bundle {
+func prepare(t testing.TB, plugins map[string]Settings, change ...func(*Options)) *bundle {
 	t.Helper()
-	tmp, err := os.MkdirTemp("", "st") // t.TempDir would make the sockets' paths too long
+	tmp, err := os.MkdirTemp("", "st") //nolint:usetesting // t.TempDir would make the sockets' paths too long
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +193,7 @@ func tailOf(s string) string {
 }
 
 // newSet opens and starts a Set, and stops it at the end.
-func newSet(t *testing.T, plugins map[string]Settings, change ...func(*Options)) *bundle {
+func newSet(t testing.TB, plugins map[string]Settings, change ...func(*Options)) *bundle {
 	t.Helper()
 	b := prepare(t, plugins, change...)
 	b.start()

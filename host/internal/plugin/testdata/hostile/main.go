@@ -192,12 +192,20 @@ func after(out *os.File) {
 			close(written)
 		}()
 	case "grandchild":
-		spawn(exec.Command("/bin/sh", "-c", "exec sleep 300"), false)
+		spawn(exec.Command("/bin/sh", "-c", "exec sleep "+nap()), false)
 	case "escapee": // without session, environment and parent
-		spawn(exec.Command("/usr/bin/env", "-i", "setsid", "/bin/sh", "-c", "(sleep 300 &) ; exit 0"), true)
+		spawn(exec.Command("/usr/bin/env", "-i", "setsid", "/bin/sh", "-c", "(sleep "+nap()+" &) ; exit 0"), true)
 	case "unmarked": // keeps its environment only
-		spawn(exec.Command("setsid", "/bin/sh", "-c", "(sleep 300 &) ; exit 0"), true)
+		spawn(exec.Command("setsid", "/bin/sh", "-c", "(sleep "+nap()+" &) ; exit 0"), true)
 	}
+}
+
+// nap is how long what is left behind sleeps.
+func nap() string {
+	if n := os.Getenv("HOSTILE_NAP"); n != "" {
+		return n
+	}
+	return "300"
 }
 
 // spawn starts a process that shares our outputs, and with wait lets it end.
