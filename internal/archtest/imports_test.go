@@ -52,6 +52,7 @@ var imports = []struct {
 	{path: "plugins/container", may: []string{"sdk"}, tests: []string{"sdk/sdktest"}},
 	{path: "examples", may: []string{"sdk", "host", "host/task", "host/client"}, tests: []string{"sdk/sdktest"}},
 	{path: "bench", may: []string{"host", "host/task", "host/client", "sdk"}},
+	{path: "chaos", may: []string{"host/task", "host/client", "sdk"}},
 	{path: "internal"},
 }
 
