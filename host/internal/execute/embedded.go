@@ -108,15 +108,25 @@ func (e *embedded) run(ctx context.Context, a supervisor.Attempt, w *output.Writ
 	}
 }
 
-// call runs f and turns a panic into an error with the place where it happened.
+// call runs f and turns a panic into an error with the place where it happened. The code has a
+// goroutine of its own, so that one which ends it with runtime.Goexit ends nothing else.
 func call(ctx context.Context, f Func, run Embedded) (err error, panicked bool) {
-	defer func() {
-		if p := recover(); p != nil {
-			err, panicked = fmt.Errorf("panic: %v\n%s", p, debug.Stack()), true
-		}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err, panicked = errGoexit, true
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		err, panicked = f(ctx, run), false
 	}()
-	return f(ctx, run), false
+	<-done
+	return err, panicked
 }
+
+var errGoexit = errors.New("the code ended its goroutine with runtime.Goexit")
 
 // A stream is one output stream of an embedded attempt.
 type stream struct {
