@@ -38,6 +38,8 @@ type Runners interface {
 // Outputs keeps what attempts write.
 type Outputs interface {
 	Create(k output.Key, id string) (*output.Writer, error)
+	// Recover ends the output of a run that is not being written, and lets go of who waits for it.
+	Recover(k output.Key) output.Summary
 }
 
 // Options are the settings of an Executor. Runners and Outputs are required.

@@ -16,8 +16,10 @@ import (
 
 // Run implements [supervisor.Executor].
 func (x *Executor) Run(ctx context.Context, a supervisor.Attempt) supervisor.Result {
-	w, err := x.Outputs.Create(output.Key{UID: a.Task.Metadata.UID, Attempt: a.Run.Attempt}, string(a.Run.RunID))
+	k := output.Key{UID: a.Task.Metadata.UID, Attempt: a.Run.Attempt}
+	w, err := x.Outputs.Create(k, string(a.Run.RunID))
 	if err != nil {
+		x.Outputs.Recover(k)
 		return failed(policy.Failure, task.ReasonIO, fmt.Sprintf("make room for the output: %v", err))
 	}
 	var r supervisor.Result

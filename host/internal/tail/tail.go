@@ -167,4 +167,3 @@ func wait(ctx context.Context, changed <-chan struct{}) error {
 		return context.Cause(ctx)
 	}
 }
-

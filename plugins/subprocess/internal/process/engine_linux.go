@@ -31,6 +31,7 @@ type Engine struct {
 	pollers pollers
 	buffers buffers
 	naming  script.Naming
+	gate    startGate
 	drain   time.Duration // as drainLimit says
 }
 
@@ -44,7 +45,7 @@ func New(opts Options) (*Engine, error) {
 		return nil, err
 	}
 	resetSignals()
-	e := &Engine{log: opts.log(), naming: script.BestNaming(), drain: drainLimit}
+	e := &Engine{log: opts.log(), naming: script.BestNaming(), gate: newStartGate(), drain: drainLimit}
 	var err error
 	if e.leaves, err = openLeaves(opts, e.log); err != nil {
 		return nil, err
@@ -102,7 +103,12 @@ func (e *Engine) Close() error {
 // processes, and SIGKILL when cmd.Force is closed. The error is a [*StartError] if the command could
 // not be started; how it ended otherwise is told by Exit, stopped or not.
 func (e *Engine) Run(ctx context.Context, cmd *Command) (Exit, error) {
-	if err := ctx.Err(); err != nil {
+	leave, err := e.gate.enter(ctx)
+	if err != nil {
+		return Exit{}, err
+	}
+	defer leave()
+	if ctx.Err() != nil {
 		return Exit{}, context.Cause(ctx)
 	}
 	a := &attempt{engine: e, cmd: cmd, pidfd: -1, over: make(chan struct{})}
