@@ -106,7 +106,7 @@ func TestRunTable(t *testing.T) {
 	want := `ATTEMPT  PHASE      STARTED  TOOK  EXIT  OUTPUT  DETAIL
 1        lost       1h ago   30m   -     1.0MiB  the host was killed
 2        succeeded  20m ago  10m   0     1.5KiB  -
-3        running    5s ago   5s    -     0B      -
+3        running    5s ago   5s    -     -       -
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", &out, want)

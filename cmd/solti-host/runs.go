@@ -57,7 +57,7 @@ func runRows(t *tabular, runs []task.Run, wide bool, now time.Time) {
 	for _, r := range runs {
 		row := []string{
 			strconv.Itoa(r.Attempt), string(r.Phase), age(r.StartedAt, now) + " ago", took(r, now), exitText(r),
-			bytesText(r.StdoutBytes + r.StderrBytes),
+			outputText(r),
 		}
 		if wide {
 			row = append(row, string(r.RunID), r.Runner, r.Workload, strconv.FormatInt(r.Generation, 10))
@@ -82,6 +82,14 @@ func exitText(r task.Run) string {
 	default:
 		return ""
 	}
+}
+
+// outputText is how much a run wrote, which is known when it has ended.
+func outputText(r task.Run) string {
+	if r.Active() {
+		return ""
+	}
+	return bytesText(r.StdoutBytes + r.StderrBytes)
 }
 
 func runDetail(r task.Run) string {
