@@ -102,7 +102,6 @@ func TestNextHostBeginsWithWhatIsLeft(t *testing.T) {
 			for range rounds {
 				b.killHost()
 			}
-			// The next one is this process, which must not become a subreaper.
 			b.opts.Subreaper = false
 			b.start()
 			works(t, b.awaitReady("good"))
@@ -137,6 +136,10 @@ func (b *bundle) killHost() {
 			b.t.Fatal("the plugin outlived its host by 2s")
 		}
 	}
+	// The next host is this process, which must not adopt and reap what other tests start.
+	adopting := b.opts.Subreaper
+	b.opts.Subreaper = false
+	defer func() { b.opts.Subreaper = adopting }()
 	old := b.marked()
 	if len(old) < 2 {
 		b.t.Fatalf("processes %v, want the deaf plugin and tasks", old)
