@@ -1,9 +1,11 @@
 # make build    bin/solti-host and bin/plugins/solti-runner-NAME
 # make demo     build, then run examples/specs/hello.yaml through a real plugin process
-# make test     all tests of all modules, with the race detector
-# make check    what CI runs: everything below, and the tests
-# make proto    regenerate shared/proto
+# make test     all tests of all modules, with the race detector; 20 kills of a host under load
+# make check    format, vet, linters, drift, cross-builds, and the tests
+# make chaos    200 kills of a host under load; what CI runs beside check
+# make soak     the long forms of all tests; hours
 # make bench    the benchmarks
+# make proto    regenerate shared/proto
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -41,13 +43,25 @@ plugin-%:
 demo: build
 	bin/solti-host run examples/specs/hello.yaml
 
+# The hosts that chaos kills are built for release, so the race detector would see only the killer.
 .PHONY: test
 test:
 	@echo '== test: go test $(TESTFLAGS)'
 	@{ rc=0; \
-	   for m in . $(NESTED); do $(GO) -C $$m test -json $(TESTFLAGS) ./... || rc=1; done; \
+	   $(GO) test -json $(TESTFLAGS) $$($(GO) list ./... | grep -v '/chaos$$') || rc=1; \
+	   for m in $(NESTED); do $(GO) -C $$m test -json $(TESTFLAGS) ./... || rc=1; done; \
+	   $(GO) test -json -count=1 -short ./chaos || rc=1; \
 	   exit $$rc; \
 	 } | $(GO) run ./internal/testsum
+
+.PHONY: chaos
+chaos:
+	@echo '== chaos: 200 kills'
+	@$(GO) test -json -count=1 -timeout=30m ./chaos | $(GO) run ./internal/testsum
+
+.PHONY: soak
+soak:
+	SOLTI_LONG=1 $(GO) test -count=1 -timeout=6h ./...
 
 .PHONY: check
 check: fmt-check tidy-check vet staticcheck lint proto-check cross test
@@ -102,7 +116,7 @@ cross:
 
 .PHONY: bench
 bench: build
-	$(GO) run ./bench
+	@$(GO) run ./bench $(BENCH)
 
 .PHONY: clean
 clean:
