@@ -29,7 +29,7 @@ func (h *Host) Serve(ctx context.Context) error {
 		return errors.New("serve: a host without a state directory has no place for its socket: set Options.StateDir")
 	}
 	s := api.New(h.backend(), api.Options{
-		Logger: h.log.Named("api"), Build: h.buildInfo(), Observer: &h.metrics.API, Metrics: h.metricsHandler(),
+		Logger: h.log.Named("api"), Build: h.buildInfo(), Observer: countRequests{&h.metrics.API}, Metrics: h.metricsHandler(),
 	})
 	err := h.listen(s)
 	if err == nil {

@@ -5,8 +5,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/soltihq/solti-host/host/internal/api"
-	"github.com/soltihq/solti-host/host/internal/output"
 	"github.com/soltihq/solti-host/host/task"
 )
 
@@ -96,10 +94,8 @@ func (o *OutputObserver) Written(s task.Stream, n int64) {
 	o.stdout.Add(float64(n))
 }
 
-// Dropped counts bytes that were not kept.
-func (o *OutputObserver) Dropped(why output.Drop, n int64) {
-	o.dropped.WithLabelValues(string(why)).Add(float64(n))
-}
+// Lost counts bytes that were not kept.
+func (o *OutputObserver) Lost(why string, n int64) { o.dropped.WithLabelValues(why).Add(float64(n)) }
 
 // Followers sets the number of readers.
 func (o *OutputObserver) Followers(n int) { o.followers.Set(float64(n)) }
@@ -158,9 +154,9 @@ func (a *APIObserver) collectors() []prometheus.Collector {
 // Begin counts a request that has come in.
 func (a *APIObserver) Begin(transport string) { a.inFlight.WithLabelValues(transport).Inc() }
 
-// End counts a request that has been answered.
-func (a *APIObserver) End(r api.Request) {
-	a.inFlight.WithLabelValues(r.Transport).Dec()
-	a.requests.WithLabelValues(r.Transport, r.Method, r.Path, r.Status).Inc()
-	a.seconds.WithLabelValues(r.Transport, r.Method, r.Path).Observe(r.Duration.Seconds())
+// Done counts a request that has been answered.
+func (a *APIObserver) Done(transport, method, path, status string, took time.Duration) {
+	a.inFlight.WithLabelValues(transport).Dec()
+	a.requests.WithLabelValues(transport, method, path, status).Inc()
+	a.seconds.WithLabelValues(transport, method, path).Observe(took.Seconds())
 }
