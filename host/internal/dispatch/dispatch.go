@@ -98,11 +98,15 @@ func (p *Pipeline) Apply(ctx context.Context, t *task.Task, o ApplyOptions) (*ta
 		if err != nil && !errors.Is(err, task.ErrNotFound) {
 			return nil, "", err
 		}
-		if o.DryRun {
-			dry, err := p.rehearse(ctx, t, base)
-			return dry, appliedTo(base, t), err
-		}
 		c := supervisor.Change{Task: fresh(t), UID: o.UID, Version: o.Version}
+		if o.DryRun {
+			how, err := c.Foresee(base)
+			if err != nil {
+				return nil, "", err
+			}
+			dry, err := p.rehearse(ctx, t, base)
+			return dry, how, err
+		}
 		if base != nil && base.Status.Done() {
 			c.Base = base
 		}
@@ -110,18 +114,6 @@ func (p *Pipeline) Apply(ctx context.Context, t *task.Task, o ApplyOptions) (*ta
 		if !errors.Is(err, supervisor.ErrStale) {
 			return stored, how, err
 		}
-	}
-}
-
-// appliedTo says what applying t to base would do.
-func appliedTo(base, t *task.Task) task.Applied {
-	switch {
-	case base == nil:
-		return task.AppliedCreated
-	case base.Spec.Equal(&t.Spec) && base.Metadata.Equal(&t.Metadata):
-		return task.AppliedUnchanged
-	default:
-		return task.AppliedConfigured
 	}
 }
 
@@ -144,7 +136,10 @@ func (p *Pipeline) rehearse(ctx context.Context, t, base *task.Task) (*task.Task
 	dry := fresh(t)
 	dry.Metadata.Generation = 1
 	if base != nil {
-		dry.Metadata.Generation = base.Metadata.Generation + 1
+		dry.Metadata.Generation = base.Metadata.Generation
+		if !base.Spec.Equal(&t.Spec) {
+			dry.Metadata.Generation++
+		}
 	}
 	dry.Metadata.UID = task.NewUID(time.Now())
 	dry.Status.Phase = task.Pending

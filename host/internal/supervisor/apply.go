@@ -44,8 +44,8 @@ func (in apply) apply(m *machine) {
 		(image != nil || in.base.Metadata.ResourceVersion == m.index.Version(uid))
 	switch {
 	case !ok:
-		if !in.uid.IsZero() || in.version != "" {
-			m.refuse(in.to, fmt.Errorf("task %s: %w", in.task.Metadata.Name, task.ErrNotFound))
+		if err := in.checkAbsent(); err != nil {
+			m.refuse(in.to, err)
 			return
 		}
 		submit{task: in.task, system: in.system, to: in.to}.apply(m)
@@ -85,6 +85,14 @@ func (in apply) check(t *task.Task) error {
 		return nil
 	}
 	return fmt.Errorf("task %s: %w: %s", md.Name, task.ErrConflict, strings.Join(wrong, "; "))
+}
+
+// checkAbsent holds the caller's preconditions against there being no task.
+func (in apply) checkAbsent() error {
+	if in.uid.IsZero() && in.version == "" {
+		return nil
+	}
+	return fmt.Errorf("task %s: %w", in.task.Metadata.Name, task.ErrNotFound)
 }
 
 // change applies to a live task.
@@ -209,7 +217,7 @@ func (m *machine) move(e *entry, reset func(*task.Task)) {
 func (m *machine) revive(in apply) {
 	base := in.base
 	respec := !base.Spec.Equal(&in.task.Spec)
-	retry := in.adopt || !respec && base.Status.Outcome.Kind == task.OutcomeRejected && !isCancellation(base.Status.Outcome.Reason)
+	retry := in.retries(base)
 	if !respec && !retry && sameLabels(base, in.task) {
 		m.effect(reply{in.to, answer{task: base, how: task.AppliedUnchanged}})
 		return
@@ -229,6 +237,27 @@ func (m *machine) revive(in apply) {
 	}
 	m.reset(&t)
 	m.admit(e, event.Updated, nil, answerTo{in.to, task.AppliedConfigured})
+}
+
+// retries reports whether a task that is over runs again though it is applied as it is.
+func (in apply) retries(base *task.Task) bool {
+	o := base.Status.Outcome
+	return in.adopt || base.Spec.Equal(&in.task.Spec) && o.Kind == task.OutcomeRejected && !isCancellation(o.Reason)
+}
+
+// Foresee says what c would do if base were the stored task; nil means that there is none.
+func (c Change) Foresee(base *task.Task) (task.Applied, error) {
+	in := apply{task: c.Task, uid: c.UID, version: c.Version, adopt: c.Adopt}
+	if base == nil {
+		return task.AppliedCreated, in.checkAbsent()
+	}
+	if err := in.check(base); err != nil {
+		return "", err
+	}
+	if base.Spec.Equal(&c.Task.Spec) && sameLabels(base, c.Task) && (!base.Status.Done() || !in.retries(base)) {
+		return task.AppliedUnchanged, nil
+	}
+	return task.AppliedConfigured, nil
 }
 
 // reset makes the status of a task that is to run again, its attempts numbered on.
