@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
@@ -75,10 +76,10 @@ func before() {
 	case "exit0":
 		os.Exit(0)
 	case "hang":
-		select {}
+		forever()
 	case "hangdeaf":
 		signal.Ignore(syscall.SIGTERM)
-		select {}
+		forever()
 	case "deaf":
 		signal.Ignore(syscall.SIGTERM)
 	case "badlog":
@@ -89,10 +90,10 @@ func before() {
 		}
 	case "garbage":
 		os.Stdout.Write([]byte("\x00\xff\x1b[2J|||||\n\n\n1|1|unix|x\n"))
-		select {}
+		forever()
 	case "longfirst":
 		os.Stdout.WriteString(strings.Repeat("x", 1<<20))
-		select {}
+		forever()
 	case "version":
 		say("1|99|unix|" + listen() + "|grpc|")
 	case "core":
@@ -128,7 +129,7 @@ func before() {
 			panic(err)
 		}
 		fmt.Println()
-		select {}
+		forever()
 	case "silent": // listens and never answers
 		say("1|1|unix|" + listen() + "|grpc|")
 	}
@@ -137,7 +138,7 @@ func before() {
 // say announces something and waits to be killed.
 func say(line string) {
 	fmt.Println(line)
-	select {}
+	forever()
 }
 
 func listen() string {
@@ -216,5 +217,12 @@ func spawn(cmd *exec.Cmd, wait bool) {
 	}
 	if wait {
 		_ = cmd.Wait()
+	}
+}
+
+// forever hangs. An empty select would be found out by the runtime where there is no cgo.
+func forever() {
+	for {
+		time.Sleep(time.Hour)
 	}
 }

@@ -62,7 +62,7 @@ func (s *service) Name(context.Context, *pluginv1.NameRequest) (*pluginv1.NameRe
 	case "bigname":
 		r.Version = strings.Repeat("v", 64<<20)
 	case "hangname":
-		select {}
+		forever()
 	case "dieinname":
 		os.Exit(9)
 	case "max1":
@@ -240,7 +240,7 @@ func (s *service) untilStopped(what string, stop chan time.Duration, out *sender
 				continue
 			case what == "freeze":
 				_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-				select {} // it takes a moment
+				forever() // it takes a moment
 			}
 			return out.send(exited(canceled, 0))
 		case <-out.stream.Context().Done():
