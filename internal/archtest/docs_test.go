@@ -112,6 +112,32 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 	}
 }
 
+// series matches the name of a metric in the code.
+var series = regexp.MustCompile(`"(solti_[a-z_]+)"`)
+
+func TestEveryMetricIsDocumented(t *testing.T) {
+	top := root(t)
+	doc, err := os.ReadFile(filepath.Join(top, "docs", "operations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(top, "host", "internal", "metrics", "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no metrics: %v", err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range series.FindAllSubmatch(text, -1) {
+			if !bytes.Contains(doc, []byte("`"+string(m[1])+"`")) {
+				t.Errorf("docs/operations.md does not list %s", m[1])
+			}
+		}
+	}
+}
+
 // private matches paths below somebody's home.
 var private = regexp.MustCompile(`/(home|Users)/[a-z][a-z0-9_-]*/|/root/[a-z.]`)
 
