@@ -35,6 +35,8 @@ func conformance(t *testing.T, binary string, env ...string) {
 		Missing:  subprocess(`{"command": "/no/such/program"}`),
 		Invalid:  subprocess(`{"command": ""}`),
 		Forever:  subprocess(`{"command": "sleep", "args": ["3600"]}`),
+		Stubborn: subprocess(`{"command": "sh", "args": ["-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"]}`),
+		PrintEnv: subprocess(`{"command": "env"}`),
 		Spawns:   subprocess(`{"script": {"interpreter": "sh", "body": "(setsid sleep 3600 &); sleep 3600 & sleep 3600"}}`),
 		Outputs: []sdktest.Output{
 			{Name: "stdout", Workload: *subprocess(`{"command": "printf", "args": ["a\\000b\\377"]}`), Stdout: []byte("a\x00b\xff")},
