@@ -3,7 +3,6 @@ package supervisor
 import (
 	"cmp"
 	"container/heap"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -215,11 +214,14 @@ func (m *machine) nextTick() (time.Time, bool) {
 type runnersChanged struct{}
 
 func (runnersChanged) apply(m *machine) {
-	byOrder := func(a, b *entry) int { return cmp.Compare(a.book.Order, b.book.Order) }
-	for _, e := range slices.SortedFunc(maps.Values(m.entries), byOrder) {
-		if e.state != down {
-			continue
+	var waiting []*entry
+	for _, e := range m.entries {
+		if e.state == down {
+			waiting = append(waiting, e)
 		}
+	}
+	slices.SortFunc(waiting, func(a, b *entry) int { return cmp.Compare(a.book.Order, b.book.Order) })
+	for _, e := range waiting {
 		if e.owns() {
 			m.makeReady(e)
 		} else {

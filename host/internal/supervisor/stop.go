@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/soltihq/solti-host/host/internal/event"
 	"github.com/soltihq/solti-host/host/task"
@@ -89,7 +90,7 @@ func (m *machine) evict(owner *entry) {
 }
 
 // forgetFinished is the input of retention: tasks that are over, and runs of theirs, are to be
-// dropped. What lives again by now is left alone.
+// dropped. What lives again by now is left alone. Idempotency keys that have expired go with it.
 type forgetFinished struct {
 	remove []*task.Task
 	prune  []event.Record
@@ -97,6 +98,7 @@ type forgetFinished struct {
 }
 
 func (in forgetFinished) apply(m *machine) {
+	maps.DeleteFunc(m.keys, func(_ string, k *event.Key) bool { return !k.Expires.After(m.now) })
 	m.out.records = append(m.out.records, in.prune...)
 	for _, t := range in.remove {
 		uid, _, ok := m.finished(t.Metadata.Name)
