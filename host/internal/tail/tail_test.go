@@ -1,0 +1,210 @@
+package tail_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/soltihq/solti-host/host/internal/output"
+	"github.com/soltihq/solti-host/host/internal/tail"
+	"github.com/soltihq/solti-host/host/task"
+)
+
+func TestWhatAQueryReads(t *testing.T) {
+	w := setup(t)
+	w.attempts(3)
+	const out1, err1, end1 = `1 stdout "out 1\n" at 0`, `1 stderr "err 1\n" at 0`, "1 ended succeeded"
+	const out2, err2, end2 = `2 stdout "out 2\n" at 0`, `2 stderr "err 2\n" at 0`, "2 ended succeeded"
+	const out3, err3, end3 = `3 stdout "out 3\n" at 0`, `3 stderr "err 3\n" at 0`, "3 ended succeeded"
+	for _, c := range []struct {
+		q    task.OutputQuery
+		want []string
+	}{
+		{task.OutputQuery{}, []string{out3, err3, end3}},
+		{task.OutputQuery{Follow: true}, []string{out3, err3, end3}},
+		{task.OutputQuery{From: task.Cursor{Attempt: 1}}, []string{out1, err1, end1}},
+		{task.OutputQuery{From: task.Cursor{Attempt: 1}, Follow: true}, []string{out1, err1, end1}},
+		{task.OutputQuery{From: task.Cursor{Attempt: 1}, Rest: true}, []string{out1, err1, end1, out2, err2, end2, out3, err3, end3}},
+		{task.OutputQuery{From: task.Cursor{Attempt: 2, Stdout: 6, Stderr: 2}}, []string{`2 stderr "r 2\n" at 2`, end2}},
+		{task.OutputQuery{From: task.Cursor{Attempt: 2, Stdout: 99, Stderr: 99}}, []string{end2}},
+		{task.OutputQuery{From: task.Cursor{Attempt: 2}, Stream: task.Stderr}, []string{err2, end2}},
+		{task.OutputQuery{From: task.Cursor{Attempt: 4}, Rest: true}, nil},
+		{task.OutputQuery{From: task.Cursor{Attempt: 4}, Follow: true}, nil},
+	} {
+		if got, _ := all(t.Context(), w.open(c.q)); !slices.Equal(got, c.want) {
+			t.Errorf("%+v read %q\nwant %q", c.q, got, c.want)
+		}
+	}
+}
+
+func TestEveryCursorLeadsToWhatComesAfterIt(t *testing.T) {
+	w := setup(t)
+	w.attempts(3)
+	q := task.OutputQuery{From: task.Cursor{Attempt: 1}, Rest: true}
+	whole, cursors := all(t.Context(), w.open(q))
+	if len(whole) != 9 {
+		t.Fatalf("read %q", whole)
+	}
+	for i, from := range cursors {
+		q.From = from
+		if got, _ := all(t.Context(), w.open(q)); !slices.Equal(got, whole[i+1:]) {
+			t.Errorf("after %q, at %+v: read %q, want %q", whole[i], from, got, whole[i+1:])
+		}
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	w := setup(t)
+	w.attempts(1)
+	for _, c := range []struct {
+		name task.Name
+		q    task.OutputQuery
+	}{
+		{"other", task.OutputQuery{}},
+		{"t", task.OutputQuery{UID: task.NewUID(time.Now())}},
+		{"t", task.OutputQuery{From: task.Cursor{Attempt: 2}}},
+	} {
+		if _, err := tail.Open(w, w.outputs, c.name, c.q); !errors.Is(err, task.ErrNotFound) {
+			t.Errorf("%s with %+v: %v, want ErrNotFound", c.name, c.q, err)
+		}
+	}
+	w.open(task.OutputQuery{UID: w.uid})
+}
+
+// A follower reads in its own goroutine, what it read comes on a channel.
+type follower struct {
+	t    *testing.T
+	read chan string
+}
+
+func (w *world) follow(ctx context.Context, q task.OutputQuery) *follower {
+	w.t.Helper()
+	r, f := w.open(q), &follower{t: w.t, read: make(chan string, 64)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer close(f.read)
+		for {
+			c, err := r.Next(ctx)
+			if err != nil {
+				f.read <- err.Error()
+				return
+			}
+			f.read <- show(c)
+		}
+	}()
+	w.t.Cleanup(func() { <-done })
+	return f
+}
+
+func (f *follower) want(want ...string) {
+	f.t.Helper()
+	for _, one := range want {
+		select {
+		case got := <-f.read:
+			if got != one {
+				f.t.Errorf("read %s, want %s", got, one)
+			}
+		case <-time.After(10 * time.Second):
+			f.t.Fatalf("nothing was read, want %s", one)
+		}
+	}
+}
+
+func TestFollowGoesThroughAttemptsAndEndsWithTheTask(t *testing.T) {
+	w := setup(t)
+	f := w.follow(t.Context(), task.OutputQuery{Follow: true}) // before there is any attempt
+	w.begin()
+	w.write(task.Stdout, "a")
+	f.want(`1 stdout "a" at 0`)
+	w.write(task.Stdout, "b")
+	f.want(`1 stdout "b" at 1`)
+	w.end(false)
+	f.want("1 ended succeeded")
+	w.begin()
+	w.write(task.Stderr, "c")
+	f.want(`2 stderr "c" at 0`)
+	w.end(true)
+	f.want("2 ended succeeded", "EOF")
+}
+
+func TestFollowOfOneAttemptEndsWithIt(t *testing.T) {
+	w := setup(t)
+	f := w.follow(t.Context(), task.OutputQuery{From: task.Cursor{Attempt: 1}, Follow: true})
+	w.begin()
+	w.write(task.Stdout, "a")
+	w.end(false)
+	f.want(`1 stdout "a" at 0`, "1 ended succeeded", "EOF")
+}
+
+func TestAnAttemptHasEndedWhenItsEndIsDurable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := setup(t)
+		w.begin()
+		w.write(task.Stdout, "a")
+		f := w.follow(t.Context(), task.OutputQuery{Follow: true})
+		f.want(`1 stdout "a" at 0`)
+		sum := w.writer.Close()
+		synctest.Wait() // the output is read to its end
+		w.change(func() {})
+		synctest.Wait() // the record is looked at once more
+		if len(f.read) > 0 {
+			t.Fatalf("read %s before the end was durable", <-f.read)
+		}
+		w.commit(sum, true)
+		f.want("1 ended succeeded", "EOF")
+	})
+}
+
+func TestReadersOfARunningAttempt(t *testing.T) {
+	w := setup(t)
+	w.begin()
+	w.write(task.Stdout, "a")
+	if got, _ := all(t.Context(), w.open(task.OutputQuery{})); !slices.Equal(got, []string{`1 stdout "a" at 0`}) {
+		t.Errorf("without follow: read %q, want what there is and no end", got)
+	}
+	w.end(true)
+}
+
+func TestDeletionEndsAFollower(t *testing.T) {
+	w := setup(t)
+	w.begin()
+	w.write(task.Stdout, "a")
+	f := w.follow(t.Context(), task.OutputQuery{Follow: true})
+	f.want(`1 stdout "a" at 0`)
+	w.change(func() { w.gone = true })
+	w.writer.Close()
+	f.want(task.ErrNotFound.Error())
+}
+
+func TestACanceledFollowerSaysWhy(t *testing.T) {
+	w := setup(t)
+	why := errors.New("enough")
+	for _, begin := range []bool{false, true} {
+		if begin {
+			w.begin()
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		f := w.follow(ctx, task.OutputQuery{Follow: true})
+		cancel(why)
+		f.want("enough")
+	}
+	w.end(true)
+}
+
+func TestARunThatRetentionForgotHasNoOutputAndAnEnd(t *testing.T) {
+	w := setup(t)
+	w.attempts(2)
+	w.change(func() { delete(w.runs, 1) })
+	if err := w.outputs.RemoveRun(output.Key{UID: w.uid, Attempt: 1}); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := all(t.Context(), w.open(task.OutputQuery{From: task.Cursor{Attempt: 1}, Rest: true}))
+	want := []string{"1 ended lost", `2 stdout "out 2\n" at 0`, `2 stderr "err 2\n" at 0`, "2 ended succeeded"}
+	if !slices.Equal(got, want) {
+		t.Errorf("read %q, want %q", got, want)
+	}
+}
