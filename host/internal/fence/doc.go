@@ -5,6 +5,7 @@
 //
 //   - a cgroup of version 2, where one can be made ([Cgroups]); the kernel kills it whole;
 //   - marks in the environment with which they were started ([Process.Environ]);
+//   - an ancestor that was found by any of these ([Kill]);
 //   - an inherited lock on a file ([Holders]), which also tells the next host that somebody is left;
 //   - the session of a leader that is dead but not yet reaped, whose number therefore is not reused;
 //   - the host itself, where it adopts orphans ([Reaper]).
@@ -20,5 +21,5 @@
 //
 // A process that has taken another user's identity can be neither read nor killed by an ordinary
 // user's host. Without cgroups, one that also replaced its environment and closed all its files is
-// found only by a host that adopts orphans.
+// found only as long as an ancestor of it lives, or by a host that adopts orphans.
 package fence

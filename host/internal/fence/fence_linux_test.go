@@ -19,8 +19,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "subreaper" {
-		os.Exit(adopt())
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case "subreaper":
+			os.Exit(adopt())
+		case "parent":
+			os.Exit(parent())
+		}
 	}
 	goleak.VerifyTestMain(m)
 }
@@ -128,6 +133,37 @@ func TestKillFindsMarkedProcessesOutsideTheSession(t *testing.T) {
 	if p, err := look(other[0]); err != nil || p.Dead() {
 		t.Error("a process without the mark was killed")
 	}
+}
+
+// A process without session, environment and parent of its own goes to the nearest ancestor that adopts
+// orphans. If that one is killed first, nobody finds it any more.
+func TestKillFindsWhatHidesBelowAnAdoptingAncestor(t *testing.T) {
+	mark := fmt.Sprintf("SOLTI_TEST_%d", os.Getpid())
+	pids := start(t, "exec \"$PROGRAM\" parent", 1, func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, mark+"=1", "PROGRAM="+os.Args[0])
+	})
+	if err := Kill(bounded(t), func(p Process) bool { return p.Environ("SOLTI_")[mark] == "1" }); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range pids {
+		gone(t, pid)
+	}
+}
+
+// parent adopts orphans, starts a process that hides where it comes from, and waits for its own end.
+func parent() int {
+	if err := becomeSubreaper(); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	cmd := exec.Command("/bin/sh", "-c", "(env -i setsid sh -c 'echo $$; exec sleep 60' &)")
+	cmd.Stdout = os.Stdout
+	if err := cmd.Run(); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	<-time.After(time.Minute)
+	return 0
 }
 
 func TestKillCatchesWhatForksMeanwhile(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -46,12 +47,15 @@ const (
 	lastPause  = 100 * time.Millisecond
 )
 
-// Kill kills every process that match accepts until two looks in a row find none, or ctx ends. The
-// error then names some of those that are left.
+// Kill kills every process that match accepts, with all its descendants, until two looks in a row find
+// none, or ctx ends. The error then names some of those that are left.
+//
+// A process with living descendants is stopped first and killed after them: what it has started
+// stays below it, or below an ancestor that adopts orphans, and can be seen until it is dead.
 func Kill(ctx context.Context, match func(Process) bool) error {
 	pause := firstPause
 	for clean := 0; clean < 2; {
-		left, err := matching(match)
+		left, err := trees(match)
 		if err != nil {
 			return err
 		}
@@ -60,10 +64,8 @@ func Kill(ctx context.Context, match func(Process) bool) error {
 			continue
 		}
 		clean = 0
-		for _, p := range left {
-			if err := signalExactly(p.PID, p.Start, syscall.SIGKILL); err != nil && !errors.Is(err, ErrGone) {
-				return fmt.Errorf("kill process %d: %w", p.PID, err)
-			}
+		if err := killLeaves(left); err != nil {
+			return err
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return fmt.Errorf("%d processes are still alive, %d among them: %w", len(left), left[0].PID, err)
@@ -73,27 +75,70 @@ func Kill(ctx context.Context, match func(Process) bool) error {
 	return nil
 }
 
+// killLeaves kills those of a set of processes that are parents of none of the others, and stops the
+// rest before.
+func killLeaves(set []Process) error {
+	parents := make(map[int]bool, len(set))
+	for _, p := range set {
+		parents[p.Parent] = true
+	}
+	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
+		for _, p := range set {
+			if parents[p.PID] != (sig == syscall.SIGSTOP) {
+				continue
+			}
+			if err := signalExactly(p.PID, p.Start, sig); err != nil && !errors.Is(err, ErrGone) {
+				return fmt.Errorf("kill process %d: %w", p.PID, err)
+			}
+		}
+	}
+	return nil
+}
+
+// trees returns the living processes that match accepts and the living descendants of all that it
+// accepts, without us and our ancestors.
+func trees(match func(Process) bool) ([]Process, error) {
+	all, err := Processes()
+	if err != nil {
+		return nil, err
+	}
+	spared := ancestry(all)
+	in := make(map[int]bool)
+	for _, p := range all {
+		in[p.PID] = !p.Dead() && !spared[p.PID] && match(p)
+	}
+	for grown := true; grown; {
+		grown = false
+		for _, p := range all {
+			if !in[p.PID] && in[p.Parent] && !p.Dead() && !spared[p.PID] {
+				in[p.PID], grown = true, true
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(p Process) bool { return !in[p.PID] }), nil
+}
+
 // matching returns the living processes that match accepts, without us and our ancestors.
 func matching(match func(Process) bool) ([]Process, error) {
 	all, err := Processes()
 	if err != nil {
 		return nil, err
 	}
+	spared := ancestry(all)
+	return slices.DeleteFunc(all, func(p Process) bool { return p.Dead() || spared[p.PID] || !match(p) }), nil
+}
+
+// ancestry returns us and our ancestors.
+func ancestry(all []Process) map[int]bool {
 	parent := make(map[int]int, len(all))
 	for _, p := range all {
 		parent[p.PID] = p.Parent
 	}
-	spared := make(map[int]bool)
-	for pid := os.Getpid(); pid > 0 && !spared[pid]; pid = parent[pid] {
-		spared[pid] = true
+	line := make(map[int]bool)
+	for pid := os.Getpid(); pid > 0 && !line[pid]; pid = parent[pid] {
+		line[pid] = true
 	}
-	var found []Process
-	for _, p := range all {
-		if !p.Dead() && !spared[p.PID] && match(p) {
-			found = append(found, p)
-		}
-	}
-	return found, nil
+	return line
 }
 
 // sleep waits for d, or until ctx ends.
