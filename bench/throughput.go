@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"sync"
@@ -15,34 +14,70 @@ import (
 	"github.com/soltihq/solti-host/host/task"
 )
 
+// inFlight is how many clients submit at once: enough that none of them waits for the disk alone.
+const inFlight = 64
+
 // throughput compares /bin/true through the whole path (HTTP submission, durable records, plugin,
 // supervisor, history) with os/exec spawning it at its best concurrency, in turns.
-func throughput(ctx context.Context, b *bench, out io.Writer) error {
-	n, rounds := 4000, 3
-	if b.short {
-		n, rounds = 300, 1
-	}
-	fmt.Fprintf(out, "%-8s %14s %14s %8s %20s\n", "round", "os/exec /s", "solti-host /s", "ratio", "CPU us/task (host+plugin)")
+func throughput(ctx context.Context, b *bench) error {
+	n, rounds := b.size(4000, 300), b.size(3, 1)
+	rates := b.report.table("tasks of /bin/true; CPU in us per task",
+		"round", "os/exec /s", "host /s", "ratio", "os/exec CPU", "host", "plugin", "children", "client", "CPU ratio")
+	var all []loaded
 	for r := range rounds {
-		peer := 0.0
-		for _, c := range []int{2, 4, 8} {
-			peer = max(peer, spawnRate(n/2, c))
-		}
-		rate, cpu, err := b.taskRate(ctx, n, 64)
+		peer := bestSpawn(n/2, 2, 4, 8)
+		got, err := b.load(ctx, n, nil)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%-8d %14.0f %14.0f %8.2f %20.0f\n", r+1, peer, rate, rate/peer, float64(cpu.Microseconds()))
+		all = append(all, got)
+		rates.row(fmt.Sprint(r+1), peer.rate, got.rate, got.rate/peer.rate, micros(peer.cpu, 1),
+			micros(got.used.host, n), micros(got.used.plugins, n), micros(got.used.children, n), micros(got.used.client, n),
+			micros(peer.cpu, 1)/micros(got.used.total(), n))
 	}
-	return nil
+	costs := b.report.table("what a task costs beside CPU",
+		"round", "commits", "records", "commit ms", "fsync share", "host allocs", "host KiB", "host GCs/1000", "host sleeps", "plugin sleeps")
+	for r, l := range all {
+		m, per := l.used.metrics, float64(n)
+		commits := m["solti_store_commit_units_count"]
+		costs.row(fmt.Sprint(r+1), commits/per, m["solti_store_commit_units_sum"]/per,
+			1000*m["solti_store_commit_seconds_sum"]/commits, m["solti_store_commit_seconds_sum"]/l.took.Seconds(),
+			m["go_memstats_mallocs_total"]/per, m["go_memstats_alloc_bytes_total"]/1024/per, 1000*m["go_gc_duration_seconds_count"]/per,
+			float64(l.used.hostSwitches)/per, float64(l.used.pluginSwitches)/per)
+	}
+	if b.profile == "" {
+		return nil
+	}
+	return b.profiled(ctx, n)
 }
 
-// spawnRate runs /bin/true n times with c at a time and returns how many ended a second.
-func spawnRate(n, c int) float64 {
+func micros(d time.Duration, n int) float64 {
+	return float64(d) / float64(n) / float64(time.Microsecond)
+}
+
+// A spawned is how os/exec does.
+type spawned struct {
+	rate float64       // a second
+	cpu  time.Duration // of one process, parent and child
+}
+
+// bestSpawn spawns n times at each concurrency and returns the fastest.
+func bestSpawn(n int, concurrency ...int) (best spawned) {
+	for _, c := range concurrency {
+		if s := spawn(n, c); s.rate > best.rate {
+			best = s
+		}
+	}
+	return best
+}
+
+// spawn runs /bin/true n times with c at a time.
+func spawn(n, c int) spawned {
 	var left atomic.Int64
 	left.Store(int64(n))
-	var wg sync.WaitGroup
+	own, ended := selfCPU()
 	began := time.Now()
+	var wg sync.WaitGroup
 	for range c {
 		wg.Go(func() {
 			for left.Add(-1) >= 0 {
@@ -51,51 +86,76 @@ func spawnRate(n, c int) float64 {
 		})
 	}
 	wg.Wait()
-	return float64(n) / time.Since(began).Seconds()
+	rate := float64(n) / time.Since(began).Seconds()
+	own2, ended2 := selfCPU()
+	return spawned{rate: rate, cpu: (own2 - own + ended2 - ended) / time.Duration(n)}
 }
 
-// taskRate submits n tasks from c clients and returns how many were over a second, and the processor
-// time of host and plugin for each.
-func (b *bench) taskRate(ctx context.Context, n, c int) (float64, time.Duration, error) {
+// A loaded is what one run of tasks took.
+type loaded struct {
+	rate float64 // tasks over in a second
+	took time.Duration
+	used usage
+}
+
+// load submits n tasks to a new host and waits until they are over. A watch, if there is one, is
+// started on the processes before and stopped after.
+func (b *bench) load(ctx context.Context, n int, watch watch) (loaded, error) {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
-		return 0, 0, err
+		return loaded{}, err
 	}
 	defer os.RemoveAll(dir)
 	h, err := b.start(ctx, dir)
 	if err != nil {
-		return 0, 0, err
+		return loaded{}, err
 	}
 	defer h.stop()
-	if err := submitAll(ctx, h.client, 200, c, "warm"); err != nil {
-		return 0, 0, err
+	if err := h.work(ctx, 200, "warm"); err != nil {
+		return loaded{}, err
 	}
-	if err := h.settle(ctx); err != nil {
-		return 0, 0, err
+	if watch != nil {
+		stop, err := watch(ctx, h)
+		if err != nil {
+			return loaded{}, err
+		}
+		defer stop()
 	}
-	cpu, began := h.cpu(), time.Now()
-	if err := submitAll(ctx, h.client, n, c, "t"); err != nil {
-		return 0, 0, err
+	before, err := h.usage(ctx)
+	if err != nil {
+		return loaded{}, err
 	}
-	if err := h.settle(ctx); err != nil {
-		return 0, 0, err
+	began := time.Now()
+	if err := h.work(ctx, n, "t"); err != nil {
+		return loaded{}, err
 	}
 	took := time.Since(began)
-	return float64(n) / took.Seconds(), (h.cpu() - cpu) / time.Duration(n), nil
+	after, err := h.usage(ctx)
+	return loaded{rate: float64(n) / took.Seconds(), took: took, used: after.since(before)}, err
 }
 
-func submitAll(ctx context.Context, c *client.Client, n, workers int, prefix string) error {
+// work runs n tasks to their end.
+func (h *server) work(ctx context.Context, n int, prefix string) error {
+	if err := h.submit(ctx, n, prefix); err != nil {
+		return err
+	}
+	return h.settle(ctx)
+}
+
+// submit submits n tasks from inFlight clients.
+func (h *server) submit(ctx context.Context, n int, prefix string) error {
 	var next atomic.Int64
 	var failed atomic.Pointer[error]
 	var wg sync.WaitGroup
-	for range workers {
+	for range inFlight {
 		wg.Go(func() {
 			for failed.Load() == nil {
 				i := next.Add(1)
 				if i > int64(n) {
 					return
 				}
-				if _, err := c.Create(ctx, trueTask(fmt.Sprintf("%s-%d", prefix, i)), client.CreateOptions{}); err != nil {
+				t := subprocess(fmt.Sprintf("%s-%d", prefix, i), "/bin/true")
+				if _, err := h.client.Create(ctx, t, client.CreateOptions{}); err != nil {
 					failed.Store(&err)
 				}
 			}
@@ -108,35 +168,18 @@ func submitAll(ctx context.Context, c *client.Client, n, workers int, prefix str
 	return nil
 }
 
-func trueTask(name string) *task.Task {
+// subprocess is a task in a slot of its own.
+func subprocess(name, command string, args ...string) *task.Task {
+	spec, _ := json.Marshal(struct {
+		Command string   `json:"command"`
+		Args    []string `json:"args,omitempty"`
+	}{command, args})
 	return &task.Task{
 		APIVersion: task.APIVersion, Kind: task.KindTask,
 		Metadata: task.Metadata{Name: task.Name(name)},
 		Spec: task.Spec{
 			Slot:     task.Slot(name),
-			Workload: task.Workload{APIVersion: task.APIVersion, Kind: "Subprocess", Spec: json.RawMessage(`{"command":"/bin/true"}`)},
+			Workload: task.Workload{APIVersion: task.APIVersion, Kind: "Subprocess", Spec: spec},
 		},
 	}
-}
-
-// settle waits until every task is over, and fails if one did not succeed.
-func (h *host) settle(ctx context.Context) error {
-	for {
-		l, err := h.client.List(ctx, task.Query{Phases: []task.Phase{task.Pending, task.Running}, Limit: 1})
-		if err != nil {
-			return err
-		}
-		if len(l.Items) == 0 {
-			break
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	l, err := h.client.List(ctx, task.Query{Phases: []task.Phase{task.Failed, task.Exhausted, task.Canceled, task.Timeout}, Limit: 1})
-	if err != nil {
-		return err
-	}
-	if len(l.Items) > 0 {
-		return fmt.Errorf("task %s did not succeed: %+v", l.Items[0].Metadata.Name, l.Items[0].Status)
-	}
-	return nil
 }

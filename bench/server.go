@@ -1,0 +1,179 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/soltihq/solti-host/host/client"
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// A server is a solti-host process of ours.
+type server struct {
+	cmd    *exec.Cmd
+	dir    string // state directory
+	client *client.Client
+	http   *http.Client  // on its Unix socket, for what client does not offer
+	ready  time.Duration // from start until it takes submissions
+}
+
+// start starts a host on dir with the built plugins, and waits until it is ready.
+func (b *bench) start(ctx context.Context, dir string, args ...string) (*server, error) {
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	state := filepath.Join(dir, "state")
+	args = append([]string{"serve", "--state-dir", state, "--plugin-dir", filepath.Join(b.bin, "plugins"), "--log-level", "warn"}, args...)
+	cmd := exec.Command(filepath.Join(b.bin, "solti-host"), args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cl, err := client.New(client.Options{Socket: filepath.Join(state, task.SocketFile)})
+	if err != nil {
+		return nil, err
+	}
+	h := &server{cmd: cmd, dir: state, client: cl, http: unixClient(filepath.Join(state, task.SocketFile))}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%w: run make build first", err)
+	}
+	if err := h.wait(ctx, began); err != nil {
+		h.stop()
+		text, _ := os.ReadFile(log.Name())
+		return nil, fmt.Errorf("%w; its log:\n%s", err, text)
+	}
+	return h, nil
+}
+
+// wait asks until the host is ready, or a minute has gone since began.
+func (h *server) wait(ctx context.Context, began time.Time) error {
+	for {
+		if r, err := h.client.Ready(ctx); err == nil && r.Ready {
+			h.ready = time.Since(began)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if time.Since(began) > time.Minute {
+			return errors.New("the host did not get ready in a minute")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func unixClient(path string) *http.Client {
+	var d net.Dialer
+	return &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, "unix", path) },
+	}}
+}
+
+// stop stops the host and waits for its end.
+func (h *server) stop() {
+	h.hangUp()
+	_ = h.cmd.Process.Signal(syscall.SIGTERM)
+	_ = h.cmd.Wait()
+}
+
+// kill kills the host as a crash would, and waits for its end.
+func (h *server) kill() {
+	h.hangUp()
+	_ = h.cmd.Process.Kill()
+	_ = h.cmd.Wait()
+}
+
+func (h *server) hangUp() {
+	h.client.Close()
+	h.http.CloseIdleConnections()
+}
+
+func (h *server) pid() int { return h.cmd.Process.Pid }
+
+// plugins returns the process of each plugin by name.
+func (h *server) plugins(ctx context.Context) (map[string]int, error) {
+	list, err := h.client.Plugins(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pids := make(map[string]int)
+	for _, p := range list {
+		if p.PID != 0 {
+			pids[p.Name] = p.PID
+		}
+	}
+	return pids, nil
+}
+
+// get asks the host for a path.
+func (h *server) get(ctx context.Context, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := h.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		return nil, fmt.Errorf("GET %s: %s", path, resp.Status)
+	}
+	return resp, nil
+}
+
+// metrics returns the host's metrics, those with labels summed up.
+func (h *server) metrics(ctx context.Context) (map[string]float64, error) {
+	resp, err := h.get(ctx, "/metrics")
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	sums := make(map[string]float64)
+	for s := bufio.NewScanner(resp.Body); s.Scan(); {
+		name, value, ok := strings.Cut(s.Text(), " ")
+		if !ok || name == "#" {
+			continue
+		}
+		if i := strings.LastIndexByte(s.Text(), ' '); i > 0 {
+			value = s.Text()[i+1:]
+		}
+		name, _, _ = strings.Cut(name, "{")
+		v, _ := strconv.ParseFloat(value, 64)
+		sums[name] += v
+	}
+	return sums, nil
+}
+
+// settle waits until every task is over, and fails if one did not succeed.
+func (h *server) settle(ctx context.Context) error {
+	for {
+		l, err := h.client.List(ctx, task.Query{Phases: []task.Phase{task.Pending, task.Running}, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(l.Items) == 0 {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	l, err := h.client.List(ctx, task.Query{Phases: []task.Phase{task.Failed, task.Exhausted, task.Canceled, task.Timeout}, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(l.Items) > 0 {
+		return fmt.Errorf("task %s did not succeed: %+v", l.Items[0].Metadata.Name, l.Items[0].Status)
+	}
+	return nil
+}
