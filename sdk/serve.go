@@ -38,6 +38,7 @@ func Serve(r Runner) {
 		byHand(os.Stderr, r)
 		os.Exit(1)
 	}
+	keepDescriptors()
 	env := readEnviron()
 	p := &process{env: env, stderr: os.Stderr, served: make(chan struct{})}
 	p.log = hclog.New(&hclog.LoggerOptions{Level: env.level, Output: os.Stderr, JSONFormat: true})
