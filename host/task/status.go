@@ -13,7 +13,7 @@ type Status struct {
 	Signal             string    `json:"signal,omitempty"`  // that ended the last attempt, such as SIGKILL
 	Error              *Failure  `json:"error,omitempty"`   // why the last attempt, or the build, failed
 	NextAt             time.Time `json:"nextAt,omitzero"`   // of the next attempt, while the task waits for it
-	Waiting            string    `json:"waiting,omitempty"` // what a pending task waits for: slot, permit, runner, backoff or interval
+	Waiting            string    `json:"waiting,omitempty"` // what the task waited for when it last changed: slot, permit, runner, backoff, interval, loss or capacity
 	Outcome            *Outcome  `json:"outcome,omitempty"` // only when the task is over
 }
 

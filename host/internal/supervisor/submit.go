@@ -80,7 +80,11 @@ func (m *machine) take(e *entry, s *slot, arrival policy.Arrival, kind event.Kin
 		m.slots[s.key] = s
 		e.slot = s
 		e.book.Owner = true
-		m.record(e, kind, nil, nil)
+		m.record(e, kind, nil, func(t *task.Task) {
+			if m.permits > 0 && m.used >= m.permits && !e.book.System {
+				t.Status.Waiting = "permit"
+			}
+		})
 		m.makeReady(e)
 	case policy.Enqueue:
 		e.state = queued
