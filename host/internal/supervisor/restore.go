@@ -127,10 +127,11 @@ func longestWait(s *task.Spec) time.Duration {
 }
 
 // shutDown is the input that the host stops: nothing new starts and what runs is to end.
-type shutDown struct{}
+type shutDown struct{ taken chan<- struct{} } // closed when it is decided
 
-func (shutDown) apply(m *machine) {
+func (in shutDown) apply(m *machine) {
 	m.closing = true
+	defer close(in.taken)
 	for _, e := range m.entries {
 		if e.token != 0 {
 			m.atOnce(abortBuild{e.uid()})

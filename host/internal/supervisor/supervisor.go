@@ -217,7 +217,9 @@ func (s *Supervisor) RunnersChanged() { s.send(runnersChanged{}) }
 // before the last attempt, the error is a [*StragglersError]. All calls share one shutdown.
 func (s *Supervisor) Shutdown(ctx context.Context) error {
 	s.shutdown.Do(func() {
-		s.send(shutDown{})
+		taken := make(chan struct{})
+		s.send(shutDown{taken})
+		<-taken // from here on nothing begins
 		s.result = s.live.wait(ctx)
 		if s.result != nil {
 			names := make(chan []task.Name, 1)

@@ -452,3 +452,46 @@ func TestApplyBuildsTheNewGenerationFirst(t *testing.T) {
 		}
 	})
 }
+
+// A gate is an Index that holds up the controller until it is open.
+type gate struct {
+	*bundle
+	open chan struct{}
+}
+
+func (g gate) Lookup(name task.Name) (task.UID, bool) {
+	<-g.open
+	return g.bundle.Lookup(name)
+}
+
+func TestShutdownWaitsForWhatWasDecidedBeforeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, Options{})
+		building, end := make(chan struct{}), make(chan struct{})
+		b.build = func(*task.Task) error {
+			close(building)
+			<-end
+			return nil
+		}
+		g := gate{b, make(chan struct{})}
+		sup := New(Options{Journal: b, Executor: b, Index: g, Epoch: "e"})
+		go func() {
+			spec := task.Spec{Slot: "a", Workload: task.Workload{APIVersion: task.APIVersion, Kind: "Subprocess"}}
+			_, _, _ = sup.Submit(t.Context(), Submission{Task: &task.Task{Metadata: task.Metadata{Name: "a"}, Spec: spec}})
+		}()
+		synctest.Wait()
+		down := make(chan error, 1)
+		go func() { down <- sup.Shutdown(t.Context()) }()
+		synctest.Wait()
+		close(g.open) // now the submission is decided, and the shutdown after it
+		<-building
+		synctest.Wait()
+		if len(down) > 0 {
+			t.Error("the shutdown did not wait for a build")
+		}
+		close(end)
+		if err := <-down; err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+	})
+}
