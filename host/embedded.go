@@ -60,7 +60,7 @@ func (h *Host) submitFunc(ctx context.Context, t *task.Task, f Func, system bool
 		return nil, fmt.Errorf("task %s: %w", name, task.ErrExists)
 	}
 	stored, err := h.adopt(ctx, e, system)
-	if err != nil || stored.Status.Done() {
+	if err != nil { // the end of a task that was accepted takes its code away
 		h.executor.Unembed(name)
 	}
 	return stored, err

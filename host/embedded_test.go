@@ -415,3 +415,14 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		t.Errorf("no such task: %v", err)
 	}
 }
+
+func TestANameIsFreeWhenItsTaskIsOver(t *testing.T) {
+	t.Parallel()
+	h := open(t, host.Options{})
+	for n := range 100 {
+		h.submitFunc(named("a", nil), func(context.Context, *host.Run) error { return nil })
+		if got := h.over("a"); got.Status.Attempt != n+1 {
+			t.Fatalf("attempt %d, want %d", got.Status.Attempt, n+1)
+		}
+	}
+}

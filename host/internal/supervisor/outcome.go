@@ -44,7 +44,7 @@ func (m *machine) end(e *entry, kind event.Kind, run *task.Run, change func(*tas
 	s := e.slot
 	e.book.Owner, e.book.Head = false, false
 	m.record(e, kind, run, change)
-	m.effect(release{e.task})
+	m.atOnce(release{e.task}) // before anybody learns of the end and comes again under the name
 	m.leave(e, s)
 	m.forgetEntry(e)
 	if deleted {

@@ -35,7 +35,8 @@ type Executor interface {
 	// Run makes one attempt and returns when nothing of it is left. When ctx ends it stops the
 	// attempt; the context's cause is a [*task.StopError].
 	Run(ctx context.Context, a Attempt) Result
-	// Release lets go of what Build made for a generation of a task. It does not wait.
+	// Release lets go of what Build made for a generation of a task, or would have made. It does not
+	// wait, and is called before the end of the task can be seen.
 	Release(t *task.Task)
 }
 

@@ -94,6 +94,7 @@ func (m *machine) take(e *entry, s *slot, arrival policy.Arrival, kind event.Kin
 		m.replace(e, s, kind)
 	default:
 		m.record(e, kind, nil, m.outcome(task.OutcomeRejected, task.ReasonSlotBusy, fmt.Sprintf("slot %s is busy with task %s", s.key, s.owner.name())))
+		m.atOnce(release{e.task})
 		m.forgetEntry(e)
 	}
 }
