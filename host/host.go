@@ -251,7 +251,7 @@ func (h *Host) close(ctx context.Context) error {
 	h.stop()
 	h.work.Wait()
 	if h.plugins != nil {
-		errs = append(errs, h.plugins.Stop(ctx))
+		errs = append(errs, h.stopPlugins(ctx))
 	}
 	if h.state != nil {
 		errs = append(errs, h.state.Close(context.WithoutCancel(ctx)))
@@ -266,6 +266,23 @@ func (h *Host) close(ctx context.Context) error {
 		errs = append(errs, os.RemoveAll(h.scratch))
 	}
 	return errors.Join(errs...)
+}
+
+// The time that plugins have to stop: as a rule, and when nobody wants to wait any more. The end of a
+// plugin is waited for in any case, because only that proves that nothing of it is left.
+const (
+	pluginGrace = 20 * time.Second
+	pluginHurry = 4 * time.Second
+)
+
+func (h *Host) stopPlugins(ctx context.Context) error {
+	limit := pluginGrace
+	if ctx.Err() != nil {
+		limit = pluginHurry
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	defer cancel()
+	return h.plugins.Stop(stopping)
 }
 
 // Uptime returns how long ago the host was made.
