@@ -212,6 +212,10 @@ func (m *machine) decide(e *entry, r Result) policy.Decision {
 			Over: !e.respec || e.book.Stop != "", Outcome: task.OutcomeCanceled, Reason: e.book.Stop, Streaks: streaks,
 		}
 	}
+	if end == policy.LostHost && e.book.Stop == "" && e.task.Spec.Workload.Type() == task.Embedded {
+		// Its code is gone with the host, whatever the policy says.
+		return policy.Decision{Over: true, Outcome: task.OutcomeLost, Reason: task.ReasonHostLost, Streaks: streaks}
+	}
 	d := policy.AfterAttempt(&e.task.Spec, end, streaks, m.u)
 	if e.book.Stop != "" && (!d.Over || end != policy.Success) {
 		d.Over, d.Outcome, d.Reason, d.Spent = true, task.OutcomeCanceled, e.book.Stop, false
