@@ -26,6 +26,7 @@ type server struct {
 	client *client.Client
 	http   *http.Client  // on its Unix socket, for what client does not offer
 	ready  time.Duration // from start until it takes submissions
+	ended  chan struct{} // closed when the process is over
 }
 
 // start starts a host on dir with the built plugins, and waits until it is ready.
@@ -43,11 +44,15 @@ func (b *bench) start(ctx context.Context, dir string, args ...string) (*server,
 	if err != nil {
 		return nil, err
 	}
-	h := &server{cmd: cmd, dir: state, client: cl, http: unixClient(filepath.Join(state, task.SocketFile))}
+	h := &server{cmd: cmd, dir: state, client: cl, http: unixClient(filepath.Join(state, task.SocketFile)), ended: make(chan struct{})}
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%w: run make build first", err)
 	}
+	go func() {
+		_ = cmd.Wait()
+		close(h.ended)
+	}()
 	if err := h.wait(ctx, began); err != nil {
 		h.stop()
 		text, _ := os.ReadFile(log.Name())
@@ -63,13 +68,16 @@ func (h *server) wait(ctx context.Context, began time.Time) error {
 			h.ready = time.Since(began)
 			return nil
 		}
-		if ctx.Err() != nil {
+		select {
+		case <-h.ended:
+			return errors.New("the host ended")
+		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-time.After(time.Millisecond):
 		}
 		if time.Since(began) > time.Minute {
 			return errors.New("the host did not get ready in a minute")
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -84,14 +92,14 @@ func unixClient(path string) *http.Client {
 func (h *server) stop() {
 	h.hangUp()
 	_ = h.cmd.Process.Signal(syscall.SIGTERM)
-	_ = h.cmd.Wait()
+	<-h.ended
 }
 
 // kill kills the host as a crash would, and waits for its end.
 func (h *server) kill() {
 	h.hangUp()
 	_ = h.cmd.Process.Kill()
-	_ = h.cmd.Wait()
+	<-h.ended
 }
 
 func (h *server) hangUp() {
