@@ -152,7 +152,7 @@ func (b *bench) started(ctx context.Context, dir string, n int, t *table, base *
 	if err != nil {
 		return nil, err
 	}
-	s.live = m["go_memstats_next_gc_bytes"] / 2 // the collector's goal is twice what it found alive
+	s.live = m["go_memstats_next_gc_bytes"] / (1 + m["go_gc_gogc_percent"]/100) // how the collector set its goal
 	perTask := any(nil)
 	if base != nil {
 		perTask = (s.live - base.live) / float64(n)
