@@ -403,6 +403,59 @@ func (c *cutter) forward(in net.Conn) {
 	}
 }
 
+// A dropper accepts one connection, and drops it once a request has begun to arrive.
+type dropper struct {
+	net.Listener
+	once sync.Once
+}
+
+func (d *dropper) Accept() (net.Conn, error) {
+	conn, err := d.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	d.once.Do(func() {
+		_, _ = conn.Read(make([]byte, 1))
+		_ = conn.Close()
+		conn, err = d.Listener.Accept()
+	})
+	return conn, err
+}
+
+// A host that dies while it is asked for the first time is there, and comes back.
+func TestAFirstConnectionThatBreaksIsNotTheEnd(t *testing.T) {
+	for name, call := range map[string]func(c *client.Client) error{
+		"wait": func(c *client.Client) error { _, err := c.Wait(t.Context(), "t", task.UID{}); return err },
+		"output": func(c *client.Client) error {
+			for _, err := range c.Output(t.Context(), "t", task.OutputQuery{Follow: true}) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, dir := newFakeHost(), t.TempDir()
+			serve(t, h, dir)
+			h.finish()
+			l, err := net.Listen("unix", filepath.Join(dir, "cut"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			cut := &cutter{Listener: &dropper{Listener: l}, target: filepath.Join(dir, task.SocketFile), after: 1 << 40}
+			cut.active.Add(1)
+			go cut.serve()
+			t.Cleanup(func() { l.Close(); cut.active.Wait() })
+			c := newClient(t, client.Options{Socket: filepath.Join(dir, "cut")})
+			t.Cleanup(c.Close)
+			if err := call(c); err != nil {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func TestOutputSurvivesCutConnections(t *testing.T) {
 	h, dir := newFakeHost(), t.TempDir()
 	serve(t, h, dir)

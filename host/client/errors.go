@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/soltihq/solti-host/host/task"
@@ -86,8 +88,9 @@ func passing(err error) bool {
 		s.Reason == task.ReasonUnavailable || s.Code == 429
 }
 
-// answered reports whether err is an answer of the host.
-func answered(err error) bool {
+// there reports whether err shows that a host is there, or was: it answered, or its connection broke.
+func there(err error) bool {
 	var s *StatusError
-	return errors.As(err, &s)
+	return errors.As(err, &s) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

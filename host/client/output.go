@@ -17,8 +17,9 @@ import (
 
 // Output returns the output of a task from q.From on: its chunks, its gaps, and an end for every
 // attempt that has ended. It connects anew after a broken connection and goes on exactly where it
-// was, until everything that q asks for was read, an error was yielded, or ctx ends. The iterator
-// yields at most one error, last, and may be used once.
+// was, until everything that q asks for was read, an error was yielded, or ctx ends. Only when the
+// first request does not get to a host does it give up at once. The iterator yields at most one
+// error, last, and may be used once.
 func (c *Client) Output(ctx context.Context, name task.Name, q task.OutputQuery) iter.Seq2[task.Chunk, error] {
 	return func(yield func(task.Chunk, error) bool) {
 		f := &follower{client: c, name: name, query: q, pause: c.pause(), lastID: firstID(q)}
@@ -29,7 +30,7 @@ func (c *Client) Output(ctx context.Context, name task.Name, q task.OutputQuery)
 			}
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
-			} else if passing(err) && (f.seen || answered(err)) {
+			} else if passing(err) && (f.seen || there(err)) {
 				if err = f.pause.sleep(ctx); err == nil {
 					continue
 				}

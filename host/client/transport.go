@@ -31,7 +31,8 @@ const maxIdle = 256
 // maxAnswer bounds an answer that is read as a whole, in bytes: a page of tasks at their largest.
 const maxAnswer = 64 << 20
 
-// A dialError says that no connection came about, so that nothing was sent.
+// A dialError says that no connection came about. A request with an idempotency key may have been sent
+// before all the same: net/http repeats it by itself when a connection breaks.
 type dialError struct{ err error }
 
 func (e *dialError) Error() string { return e.err.Error() }

@@ -14,7 +14,7 @@ const pollTime = "30s"
 
 // Wait returns the task once it is over, which is when it has an outcome. A zero uid means the task
 // that has the name at the first answer. Wait goes on through restarts of the host until ctx ends;
-// only when the first question finds no host does it return at once.
+// only when the first question does not get to a host does it return at once.
 func (c *Client) Wait(ctx context.Context, name task.Name, uid task.UID) (*task.Task, error) {
 	p := c.pause()
 	for seen := false; ; {
@@ -26,7 +26,7 @@ func (c *Client) Wait(ctx context.Context, name task.Name, uid task.UID) (*task.
 			uid, seen = t.Metadata.UID, true
 			p = c.pause()
 			continue
-		case !passing(err) || !seen && !answered(err):
+		case !passing(err) || !seen && !there(err):
 			return nil, err
 		}
 		if err := p.sleep(ctx); err != nil {
