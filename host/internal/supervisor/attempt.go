@@ -167,7 +167,7 @@ func (m *machine) settle(e *entry, r Result) {
 
 // again records the end of an attempt that is followed by another, and arranges for that.
 func (m *machine) again(e *entry, run *task.Run, r Result, d policy.Decision, status func(*task.Task)) {
-	wait, why := d.Wait, string(d.Cause)
+	wait, why := d.Wait, d.Cause.String()
 	if r.RetryAfter > 0 {
 		wait, why = r.RetryAfter, "capacity"
 	}

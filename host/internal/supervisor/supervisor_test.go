@@ -30,6 +30,7 @@ type bundle struct {
 	delay   time.Duration // of a commit
 	queue   chan func()
 
+	room  int
 	run   func(ctx context.Context, a Attempt) Result
 	build func(t *task.Task) error
 }
@@ -108,6 +109,9 @@ func (b *bundle) Build(_ context.Context, t *task.Task) (string, error) { return
 
 // Run implements Executor.
 func (b *bundle) Run(ctx context.Context, a Attempt) Result { return b.run(ctx, a) }
+
+// Room implements Executor.
+func (b *bundle) Room(string) int { return b.room }
 
 // Release implements Executor.
 func (b *bundle) Release(*task.Task) {}
@@ -494,4 +498,32 @@ func TestShutdownWaitsForWhatWasDecidedBeforeIt(t *testing.T) {
 			t.Errorf("shutdown: %v", err)
 		}
 	})
+}
+
+func TestStatusSaysWhatATaskWaitsFor(t *testing.T) {
+	for _, c := range []struct {
+		result Result
+		want   string
+	}{
+		{Result{End: policy.Success}, "interval"},
+		{Result{End: policy.Failure}, "backoff"},
+		{Result{End: policy.LostPlugin}, "loss"},
+		{Result{End: policy.LostPlugin, RetryAfter: time.Minute}, "capacity"},
+		{Result{End: policy.LostPlugin, Down: true}, "runner"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup(t, Options{})
+			b.run = func(context.Context, Attempt) Result { return c.result }
+			b.submit("a", func(s *task.Spec) {
+				s.Restart = task.Restart{Policy: task.Always, Interval: task.Duration(time.Minute)}
+				s.Backoff = &task.Backoff{First: task.Duration(time.Minute), Max: task.Duration(time.Minute), Jitter: task.NoJitter}
+			})
+			synctest.Wait()
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if got := b.last["a"].Status.Waiting; got != c.want {
+				t.Errorf("after %+v it waits for %q, want %q", c.result, got, c.want)
+			}
+		})
+	}
 }
