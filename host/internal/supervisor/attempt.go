@@ -70,9 +70,10 @@ func (m *machine) buildFailed(e *entry, err error) {
 	}
 }
 
-// spare takes back the intent to stop an owner whose replacement is not to be.
+// spare takes back the intent to stop an owner whose replacement is not to be, unless the owner has
+// been asked to end already.
 func (m *machine) spare(owner *entry) {
-	if owner != nil && owner.book.Stop == task.ReasonReplaced && owner.slot.head() == nil && !owner.respec {
+	if owner != nil && !owner.evicted && owner.book.Stop == task.ReasonReplaced && owner.slot.head() == nil && !owner.respec {
 		owner.book.Stop = ""
 		m.record(owner, event.Updated, nil, nil)
 	}
@@ -145,6 +146,7 @@ func (m *machine) settle(e *entry, r Result) {
 	e.run = nil
 	closeRun(&run, r, m.wall())
 	d := m.decide(e, r)
+	e.evicted = false
 	e.book.Streak, e.book.Losses = d.Streaks.Failures, d.Streaks.Losses
 	status := func(t *task.Task) {
 		t.Status.Phase = phaseOfRun(run.Phase)

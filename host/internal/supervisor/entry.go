@@ -35,6 +35,7 @@ type entry struct {
 	windowed bool      // holds a place in the window
 	token    uint64    // names the build on its way; answers to earlier ones are stale
 	respec   bool      // the attempt that runs is of an earlier generation
+	evicted  bool      // the attempt that runs was asked to end for a replacement
 	at       time.Time // of the next attempt, while waiting
 	heap     int       // place in the timer heap; -1 means none
 }

@@ -86,6 +86,7 @@ func (m *machine) evict(owner *entry) {
 		owner.book.Stop = task.ReasonReplaced
 		m.record(owner, event.Stopping, nil, nil)
 	}
+	owner.evicted = owner.state == running
 	m.halt(owner, task.ReasonReplaced)
 }
 
