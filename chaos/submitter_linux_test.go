@@ -44,7 +44,7 @@ func (s *submitter) run(ctx context.Context) {
 		op := s.next()
 		d := time.Duration(s.dice.Int64N(int64(pause)))
 		if op.Reason == noHost || op.Reason == task.ReasonNotReady {
-			d = 5 * time.Millisecond
+			d = 20 * time.Millisecond
 		}
 		wait(ctx, d)
 	}
@@ -169,7 +169,11 @@ func (s *submitter) ask(op oracle.Op, call func(ctx context.Context, op *oracle.
 	defer cancel()
 	op.Life = int(s.life.Load())
 	op.Answer, op.Reason = s.answerTo(call(ctx, &op))
-	if op.Reason == noHost || op.Reason == task.ReasonNotReady {
+	if op.Reason == noHost && op.Key != "" {
+		// net/http sends again by itself what has a key: an earlier host may have taken it.
+		op.Answer = oracle.Unknown
+	}
+	if op.Answer == oracle.Refused && (op.Reason == noHost || op.Reason == task.ReasonNotReady) {
 		return &op // nobody was asked
 	}
 	s.ops = append(s.ops, op)

@@ -88,10 +88,9 @@ func (f *followers) read(seen *oracle.Followed) error {
 		err := readOutput(f.ctx, f.client, seen.Name, seen.UID, seen.Stdout, func(attempt int, gap int64) {
 			f.oddly("following %s attempt %d met a gap of %d bytes", seen.Name, attempt, gap)
 		})
-		if !errors.Is(err, client.ErrNoHost) { // no stream was open yet
+		if !errors.Is(err, client.ErrNoHost) { // nobody was asked yet
 			return err
 		}
-		clear(seen.Stdout)
 		if !wait(f.ctx, 20*time.Millisecond) {
 			return context.Cause(f.ctx)
 		}

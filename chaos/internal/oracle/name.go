@@ -107,7 +107,7 @@ func (n name) apply(op *Op) []name {
 		}
 		return changed.shown(op)
 	case Refused:
-		return n.unless(op.Reason == task.ReasonConflict && !n.deleting)
+		return n.unless(op.Reason == task.ReasonConflict && !n.deleting && !n.canceled)
 	}
 	if !n.present {
 		return []name{n, n.born(op)}
