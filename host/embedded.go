@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/soltihq/solti-host/host/internal/dispatch"
 	"github.com/soltihq/solti-host/host/internal/execute"
 	"github.com/soltihq/solti-host/host/internal/supervisor"
 	"github.com/soltihq/solti-host/host/task"
@@ -51,6 +52,9 @@ func (h *Host) submitFunc(ctx context.Context, t *task.Task, f Func, system bool
 		return nil, task.FieldErrors{{Path: "spec.workload.kind", Message: "must be Embedded, or be left out, for an embedded task"}}
 	}
 	if err := e.ValidateEmbedded(); err != nil {
+		return nil, err
+	}
+	if err := dispatch.Reserved(e); err != nil && !system {
 		return nil, err
 	}
 	name := e.Metadata.Name

@@ -209,10 +209,13 @@ func (h *Host) liveTasks() []supervisor.Restored {
 // followPlugins keeps routes up to date and wakes tasks that wait for a runner.
 func (h *Host) followPlugins(ctx context.Context) {
 	settled := h.plugins.Settled()
+	ready := map[string]int{} // generations that tasks have been woken for
 	for {
 		changed := h.plugins.Changed()
 		h.runners.load(h.plugins)
-		h.supervisor.RunnersChanged()
+		if h.becameReady(ready) {
+			h.supervisor.RunnersChanged()
+		}
 		select {
 		case <-settled:
 			h.runners.load(h.plugins)
@@ -223,6 +226,18 @@ func (h *Host) followPlugins(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// becameReady notes the generations that are ready and reports whether one was not before.
+func (h *Host) becameReady(before map[string]int) bool {
+	changed := false
+	for _, p := range h.plugins.Plugins() {
+		if g := p.Generation(); p.Ready() && before[p.Name()] != g {
+			before[p.Name()] = g
+			changed = true
+		}
+	}
+	return changed
 }
 
 // Shutdown stops the host: it takes no more tasks, asks running attempts to end, gives them the
@@ -254,7 +269,9 @@ func (h *Host) close(ctx context.Context) error {
 		errs = append(errs, h.stopPlugins(ctx))
 	}
 	if h.state != nil {
-		errs = append(errs, h.state.Close(context.WithoutCancel(ctx)))
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateGrace)
+		errs = append(errs, h.state.Close(closing))
+		cancel()
 	}
 	if h.outputs != nil {
 		errs = append(errs, h.outputs.Close())
@@ -268,9 +285,10 @@ func (h *Host) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// The time that plugins have to stop: as a rule, and when nobody wants to wait any more. The end of a
-// plugin is waited for in any case, because only that proves that nothing of it is left.
+// Bounds of a shutdown. Plugins have one time to stop as a rule, and one when nobody wants to wait any
+// more: the end of a plugin is waited for in any case, because only that proves that nothing of it is left.
 const (
+	stateGrace  = 10 * time.Second // for the last records; a full disk may refuse them for ever
 	pluginGrace = 20 * time.Second
 	pluginHurry = 4 * time.Second
 )

@@ -16,7 +16,7 @@ const sweepName = "solti-state-sweep"
 // startSweep submits the retention sweep as an embedded task of the host's own supervisor.
 func (h *Host) startSweep(ctx context.Context) error {
 	r := state.Retention(h.options.Retention).Defaulted()
-	_, err := h.submitFunc(ctx, &task.Task{
+	t, err := h.submitFunc(ctx, &task.Task{
 		Metadata: task.Metadata{Name: sweepName},
 		Spec: task.Spec{
 			Slot:    sweepName,
@@ -26,6 +26,9 @@ func (h *Host) startSweep(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start the retention sweep: %w", err)
 	}
+	if o := t.Status.Outcome; o != nil {
+		return fmt.Errorf("start the retention sweep: %s: %s", o.Reason, o.Message)
+	}
 	return nil
 }
 
@@ -34,6 +37,9 @@ const sweepBatch = 500
 
 // sweep forgets runs, tasks and output that are older than r allows.
 func (h *Host) sweep(ctx context.Context, r state.Retention) error {
+	if err := h.supervisor.Forget(ctx, nil, nil); err != nil { // expired idempotency keys
+		return err
+	}
 	for ctx.Err() == nil {
 		prune, remove := h.state.Expired(time.Now(), r, sweepBatch)
 		if len(prune)+len(remove) == 0 {
@@ -42,11 +48,11 @@ func (h *Host) sweep(ctx context.Context, r state.Retention) error {
 		var over []*task.Task
 		for _, uid := range remove {
 			t, err := h.state.GetUID(uid)
-			if err != nil && !errors.Is(err, task.ErrNotFound) {
-				return err
-			}
-			if err == nil {
+			switch {
+			case err == nil:
 				over = append(over, t)
+			case !errors.Is(err, task.ErrNotFound):
+				h.log.Warn("a task cannot be read, and so not be forgotten", "uid", uid, "error", err)
 			}
 		}
 		if err := h.supervisor.Forget(ctx, over, prune); err != nil {

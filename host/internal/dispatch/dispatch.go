@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/soltihq/solti-host/host/internal/event"
@@ -75,7 +76,10 @@ func (p *Pipeline) Create(ctx context.Context, t *task.Task, o CreateOptions) (*
 	if err != nil || stored != nil {
 		return stored, err
 	}
-	return p.Tasks.GetUID(uid)
+	if stored, err = p.Tasks.GetUID(uid); errors.Is(err, task.ErrNotFound) {
+		err = fmt.Errorf("the task that this idempotency key made is gone by now: %w", task.ErrNotFound)
+	}
+	return stored, err
 }
 
 // ApplyOptions change what Apply does.
@@ -128,7 +132,25 @@ func (p *Pipeline) admissible(t *task.Task) error {
 	if err := t.Validate(); err != nil {
 		return err
 	}
+	if err := Reserved(t); err != nil {
+		return err
+	}
 	return p.Runners.Static(&t.Spec)
+}
+
+// ReservedPrefix begins the names and slots of the host's own tasks.
+const ReservedPrefix = "solti-"
+
+// Reserved says why a task may not have its name or slot; nil means that it may.
+func Reserved(t *task.Task) error {
+	var e task.FieldErrors
+	if strings.HasPrefix(string(t.Metadata.Name), ReservedPrefix) {
+		e.Add("metadata.name", "must not begin with %s: such names are the host's own", ReservedPrefix)
+	}
+	if strings.HasPrefix(string(t.Spec.Slot), ReservedPrefix) {
+		e.Add("spec.slot", "must not begin with %s: such slots are the host's own", ReservedPrefix)
+	}
+	return e.Err()
 }
 
 // rehearse builds t, as it would be stored over base, and throws that away.

@@ -19,6 +19,7 @@ import (
 type Runner interface {
 	Name() string
 	Ready() bool
+	MaxRuns() int // attempts at one time; 0 means any number
 	// Supports returns nil, a [*task.Error] that says why not, or what went wrong.
 	Supports(ctx context.Context, t *task.Task) error
 	Build(ctx context.Context, handle string, t *task.Task, dryRun bool) error
@@ -79,7 +80,7 @@ func (x *Executor) Build(ctx context.Context, t *task.Task) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return r.Name(), settle(ctx, r.Build(ctx, handle(t), t, false))
+	return r.Name(), settle(ctx, r, r.Build(ctx, handle(t), t, false))
 }
 
 // Check goes the whole way to a built task and keeps nothing. It returns the runner that would have
@@ -89,12 +90,16 @@ func (x *Executor) Check(ctx context.Context, t *task.Task) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return r.Name(), settle(ctx, r.Build(ctx, handle(t), t, true))
+	return r.Name(), settle(ctx, r, r.Build(ctx, handle(t), t, true))
 }
 
+// askAgain is after how long a runner is asked again that is ready and yet gave no answer.
+const askAgain = 5 * time.Second
+
 // settle makes every error of a runner that is no refusal mean that the runner is down: whatever
-// broke, the task is not at fault.
-func settle(ctx context.Context, err error) error {
+// broke, the task is not at fault. One that is ready all the same is to be asked again after a while,
+// because nothing may change about it.
+func settle(ctx context.Context, r Runner, err error) error {
 	var refusal *task.Error
 	if err == nil || errors.As(err, &refusal) {
 		return err
@@ -102,7 +107,24 @@ func settle(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return fmt.Errorf("%w: %w", supervisor.ErrDown, err)
+	after := askAgain
+	var full *plugin.CapacityError
+	if errors.As(err, &full) {
+		after = max(full.RetryAfter, time.Second)
+	}
+	err = fmt.Errorf("%w: %w", supervisor.ErrDown, err)
+	if r.Ready() {
+		return &supervisor.LaterError{After: after, Err: err}
+	}
+	return err
+}
+
+// Room implements [supervisor.Executor].
+func (x *Executor) Room(runner string) int {
+	if r := x.Runners.Runner(runner); r != nil {
+		return r.MaxRuns()
+	}
+	return 0
 }
 
 // handle names what a runner built: one handle for each generation of a task.
@@ -123,6 +145,8 @@ func (x *Executor) choose(ctx context.Context, t *task.Task) (Runner, error) {
 	switch {
 	case e.chosen != nil:
 		return e.chosen, nil
+	case e.later != nil:
+		return nil, e.later
 	case e.down != "":
 		return nil, fmt.Errorf("%w: %s may take the task", supervisor.ErrDown, e.down)
 	}
@@ -133,6 +157,7 @@ func (x *Executor) choose(ctx context.Context, t *task.Task) (Runner, error) {
 type answers struct {
 	chosen  Runner // the first that takes it; nil means nobody
 	down    string // one that could not be asked
+	later   error  // the [*supervisor.LaterError] of one that is to be asked again
 	answers []task.Refusal
 }
 
@@ -146,7 +171,7 @@ func (x *Executor) ask(ctx context.Context, t *task.Task, first bool) answers {
 			a.answers = append(a.answers, task.Refusal{Runner: r.Name(), Reason: "it is not ready"})
 			continue
 		}
-		err := settle(ctx, r.Supports(ctx, t))
+		err := settle(ctx, r, r.Supports(ctx, t))
 		switch {
 		case err == nil:
 			a.answers = append(a.answers, task.Refusal{Runner: r.Name(), Accepts: true})
@@ -158,6 +183,9 @@ func (x *Executor) ask(ctx context.Context, t *task.Task, first bool) answers {
 			}
 		case errors.Is(err, supervisor.ErrDown):
 			a.down = r.Name()
+			if errors.As(err, new(*supervisor.LaterError)) {
+				a.later = err
+			}
 			a.answers = append(a.answers, task.Refusal{Runner: r.Name(), Reason: err.Error()})
 		default:
 			a.answers = append(a.answers, task.Refusal{Runner: r.Name(), Reason: reasonOf(err)})

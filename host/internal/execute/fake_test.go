@@ -37,6 +37,7 @@ type fakeRunner struct {
 
 func (r *fakeRunner) Name() string { return r.name }
 func (r *fakeRunner) Ready() bool  { return !r.down }
+func (r *fakeRunner) MaxRuns() int { return 0 }
 
 func (r *fakeRunner) Supports(context.Context, *task.Task) error {
 	r.mu.Lock()

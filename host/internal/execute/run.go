@@ -20,7 +20,9 @@ func (x *Executor) Run(ctx context.Context, a supervisor.Attempt) supervisor.Res
 	w, err := x.Outputs.Create(k, string(a.Run.RunID))
 	if err != nil {
 		x.Outputs.Recover(k)
-		return failed(policy.Failure, task.ReasonIO, fmt.Sprintf("make room for the output: %v", err))
+		r := failed(policy.LostPlugin, task.ReasonIO, fmt.Sprintf("make room for the output: %v", err))
+		r.RetryAfter = askAgain // the host's fault, not the task's
+		return r
 	}
 	var r supervisor.Result
 	if a.Task.Spec.Workload.Type() == task.Embedded {

@@ -114,15 +114,15 @@ func TestAttemptReachesRunnerAndOutput(t *testing.T) {
 	}
 }
 
-func TestAnAttemptWithoutRoomForItsOutputFails(t *testing.T) {
+func TestAnAttemptWithoutRoomForItsOutputIsMadeAgain(t *testing.T) {
 	b := setup(t, &fakeRunner{name: "a"})
 	tk := newTask("Subprocess")
 	if _, err := b.outputs.Create(output.Key{UID: tk.Metadata.UID, Attempt: 1}, "other"); err != nil {
 		t.Fatal(err)
 	}
 	got := b.x.Run(t.Context(), supervisor.Attempt{Task: tk, Run: &task.Run{Attempt: 1, Runner: "a"}, Started: func() {}})
-	if got.End != policy.Failure {
-		t.Errorf("got %+v", got)
+	if got.End != policy.LostPlugin || got.RetryAfter <= 0 {
+		t.Errorf("got %+v, want one that counts for nothing and is made again", got)
 	}
 	checkFailure(t, "a key that is taken", got.Failure, task.ReasonIO, "make room for the output")
 }

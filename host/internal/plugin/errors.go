@@ -94,6 +94,9 @@ func typedRefusal(st *status.Status, d *pluginv1.ErrorDetail) error {
 	case pluginv1.Reason_REASON_NOT_READY:
 		return fmt.Errorf("%w: %s", ErrDown, message)
 	}
+	if d.Retryable {
+		return &CapacityError{RetryAfter: retryAfter(d, backendRetry), Message: message}
+	}
 	if d.Help != "" {
 		message = task.Truncate(message + "; " + d.Help)
 	}

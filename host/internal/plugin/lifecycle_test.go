@@ -161,6 +161,9 @@ func TestGrandchildrenAreKilledWithTheirPlugin(t *testing.T) {
 			b := newSet(t, map[string]Settings{"g": settings})
 			b.awaitReady("g")
 			old := awake(t, nap)
+			for born := time.Now(); len(old) == 0 && time.Since(born) < 5*time.Second; old = awake(t, nap) {
+				time.Sleep(10 * time.Millisecond) // it has been forked, and not yet its name
+			}
 			if len(old) == 0 {
 				t.Fatal("nothing was left behind to be killed")
 			}

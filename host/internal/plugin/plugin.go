@@ -89,6 +89,9 @@ func (p *Plugin) Labels() map[string]string {
 // has ever been ready there are none.
 func (p *Plugin) Kinds() []task.PluginKind { return p.identity().pluginKinds() }
 
+// MaxRuns returns how many attempts the plugin makes at one time; 0 means any number.
+func (p *Plugin) MaxRuns() int { return p.identity().MaxRuns }
+
 // Generation returns the number of launches since the host started.
 func (p *Plugin) Generation() int {
 	p.mu.Lock()

@@ -29,6 +29,10 @@ func (in apply) apply(m *machine) {
 		return
 	}
 	if e := m.names[in.task.Metadata.Name]; e != nil {
+		if e.book.System && !in.system {
+			m.refuse(in.to, fmt.Errorf("task %s: %w: it is the host's own", e.name(), task.ErrConflict))
+			return
+		}
 		if err := in.check(e.task); err != nil {
 			m.refuse(in.to, err)
 			return
@@ -97,6 +101,10 @@ func (in apply) checkAbsent() error {
 
 // change applies to a live task.
 func (m *machine) change(e *entry, in apply) {
+	if e.book.Stop == task.ReasonCanceled {
+		m.refuse(in.to, fmt.Errorf("task %s: %w: it is being canceled; wait until it is over", e.name(), task.ErrConflict))
+		return
+	}
 	respec := !e.task.Spec.Equal(&in.task.Spec)
 	if !respec && sameLabels(e.task, in.task) {
 		m.effect(reply{in.to, answer{task: e.task, how: task.AppliedUnchanged}})
@@ -128,10 +136,13 @@ func (m *machine) respec(e *entry, old *task.Task) {
 		e.token = 0
 	}
 	if e.state == running {
+		if e.respec && e.prebuilt { // a generation that never ran is overtaken
+			m.effect(release{old})
+		}
 		e.respec, e.prebuilt = true, false
-		m.tokens++
-		e.token = m.tokens
-		m.effect(&build{task: unassigned(e.task), token: e.token})
+		if !m.closing {
+			m.ask(e, unassigned(e.task))
+		}
 		return
 	}
 	m.timers.clear(e)
@@ -155,7 +166,10 @@ func (m *machine) rebuilt(e *entry, in buildDone) {
 		e.prebuilt = true
 		m.assign(e, in.runner)
 		m.atOnce(interrupt{e.uid(), task.ReasonReplaced})
-	case errors.Is(in.err, ErrDown):
+	case errors.Is(in.err, ErrDown), errors.As(in.err, new(*LaterError)): // asked again when runners change, or by the turn over
+		if e.wakes != m.wakes && !m.closing {
+			m.ask(e, unassigned(e.task))
+		}
 	default:
 		f := failureOf(in.err)
 		m.record(e, event.Updated, nil, func(t *task.Task) { t.Status.Error = f })
@@ -176,6 +190,9 @@ func (m *machine) turnOver(e *entry) {
 		t.Status = task.Status{
 			Phase: task.Pending, Attempt: t.Status.Attempt, RunID: t.Status.RunID, Runner: kept,
 			ObservedGeneration: t.Metadata.Generation,
+		}
+		if !e.owns() {
+			t.Status.Waiting = "slot"
 		}
 	}
 	if e.slot.key != e.task.Spec.Slot {
@@ -199,6 +216,9 @@ func (m *machine) move(e *entry, reset func(*task.Task)) {
 	from := e.slot
 	e.state = ready // nothing of it runs
 	e.book.Owner, e.book.Head = false, false
+	if e.book.Stop == task.ReasonReplaced { // that was about the slot it leaves
+		e.book.Stop = ""
+	}
 	m.leave(e, from)
 	if from.owner != nil {
 		m.spare(from.owner)

@@ -28,6 +28,8 @@ func (in buildDone) apply(m *machine) {
 		m.rebuilt(e, in)
 		return
 	}
+	m.timers.clear(e)
+	var later *LaterError
 	switch {
 	case in.err == nil:
 		e.prebuilt = true
@@ -38,12 +40,26 @@ func (in buildDone) apply(m *machine) {
 			e.state = built
 			m.evict(e.slot.owner)
 		}
+	case errors.As(in.err, &later):
+		m.awaitRunner(e)
+		m.timers.set(e, m.now.Add(later.After))
 	case errors.Is(in.err, ErrDown):
-		m.leaveWindow(e)
-		e.state = down
-		m.record(e, event.Updated, nil, func(t *task.Task) { t.Status.Waiting = "runner" })
+		m.awaitRunner(e)
 	default:
 		m.buildFailed(e, in.err)
+	}
+}
+
+// awaitRunner lets e wait until runners change. If they have changed since its runner was asked, it
+// asks again at once.
+func (m *machine) awaitRunner(e *entry) {
+	m.leaveWindow(e)
+	e.state = down
+	if e.task.Status.Waiting != "runner" {
+		m.record(e, event.Updated, nil, func(t *task.Task) { t.Status.Waiting = "runner" })
+	}
+	if e.wakes != m.wakes {
+		m.timers.set(e, m.now.Add(minWait))
 	}
 }
 
@@ -102,6 +118,8 @@ func (m *machine) start(e *entry) {
 		Phase:    task.Running, StartedAt: m.wall(),
 	}
 	e.state = running
+	e.wakes = m.wakes
+	m.runs[e.run.Runner]++
 	e.book.Owner = true
 	m.record(e, event.Started, e.run, func(t *task.Task) {
 		s := &t.Status
@@ -137,16 +155,30 @@ func (in ended) apply(m *machine) {
 	if !e.book.System {
 		m.used--
 	}
+	runner := e.run.Runner
+	if m.runs[runner]--; m.runs[runner] == 0 {
+		delete(m.runs, runner)
+	}
 	m.settle(e, in.result)
+	m.makeRoom(runner)
 }
 
 // settle decides what follows from the end of e's attempt.
 func (m *machine) settle(e *entry, r Result) {
+	if r.End == policy.Stopped && e.book.Stop == "" && !e.respec { // nobody asked it to end but the host
+		r.End, r.Failure = policy.LostPlugin, &task.Failure{Reason: task.ReasonLost, Message: "the runner says that it was asked to end, but it was not"}
+		if m.closing {
+			r.End, r.Failure = policy.LostHost, &task.Failure{Reason: task.ReasonLost, Message: "the host was stopped while the attempt was running"}
+		}
+	}
 	run := *e.run
 	e.run = nil
 	closeRun(&run, r, m.wall())
 	d := m.decide(e, r)
 	e.evicted = false
+	if run.Generation != e.task.Metadata.Generation {
+		m.effect(release{imageOf(e.task, &run)})
+	}
 	e.book.Streak, e.book.Losses = d.Streaks.Failures, d.Streaks.Losses
 	status := func(t *task.Task) {
 		t.Status.Phase = phaseOfRun(run.Phase)
@@ -183,13 +215,23 @@ func (m *machine) again(e *entry, run *task.Run, r Result, d policy.Decision, st
 		case wait > minWait:
 			t.Status.NextAt, t.Status.Waiting = at.UTC().Truncate(time.Millisecond), why
 		}
+		if r.RetryAfter > 0 {
+			t.Status.Phase = task.Pending
+		}
 	})
-	switch {
-	case r.Down:
-		e.state, e.prebuilt = down, false
-	default:
-		m.wait(e, at)
+	if r.Down {
+		e.prebuilt = false
+		m.awaitRunner(e)
+		return
 	}
+	m.wait(e, at)
+}
+
+// imageOf returns t as it was when run, of an earlier generation, was built.
+func imageOf(t *task.Task, run *task.Run) *task.Task {
+	old := *t
+	old.Metadata.Generation, old.Status.Runner = run.Generation, run.Runner
+	return &old
 }
 
 // minWait is the least time between two attempts of a task, so that one that ends at once does not
@@ -206,9 +248,6 @@ func (m *machine) decide(e *entry, r Result) policy.Decision {
 		r.End = policy.Stopped
 	}
 	end := r.End
-	if end == policy.Stopped && e.book.Stop == "" && !e.respec {
-		end = policy.LostHost // the host stops
-	}
 	if end == policy.Stopped {
 		return policy.Decision{
 			Over: !e.respec || e.book.Stop != "", Outcome: task.OutcomeCanceled, Reason: e.book.Stop, Streaks: streaks,

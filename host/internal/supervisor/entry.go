@@ -17,7 +17,8 @@ const (
 	built                 // built; waits for a permit, or as a replacement for its slot
 	running               // an attempt was decided on and is not over
 	waiting               // waits for a time: backoff, interval or room
-	down                  // waits for its runner
+	down                  // waits for its runner to be ready, or to be asked again
+	crowded               // waits for its runner to have room
 	over                  // has an outcome and has left its slot
 )
 
@@ -34,6 +35,7 @@ type entry struct {
 	prebuilt bool      // the runner has this generation
 	windowed bool      // holds a place in the window
 	token    uint64    // names the build on its way; answers to earlier ones are stale
+	wakes    uint64    // those of the machine when the runner was last asked
 	respec   bool      // the attempt that runs is of an earlier generation
 	evicted  bool      // the attempt that runs was asked to end for a replacement
 	at       time.Time // of the next attempt, while waiting

@@ -32,11 +32,15 @@ type machine struct {
 	limbo   limbo                 // ends and removals that the index may not have yet
 	timers  timers
 
-	ready   fifo // owners that wait for a place in the window
-	built   fifo // those that wait for a permit
-	used    int  // permits
-	inside  int  // places in the window
+	ready   fifo                    // owners that wait for a place in the window
+	built   fifo                    // those that wait for a permit
+	room    func(runner string) int // attempts at one time; 0 means any number
+	runs    map[string]int          // attempts by runner
+	crowds  map[string]*fifo        // those that wait for room, by runner
+	used    int                     // permits
+	inside  int                     // places in the window
 	tokens  uint64
+	wakes   uint64 // times that runners have changed
 	units   uint64 // steps so far
 	closing bool
 	newUID  func(time.Time) task.UID
@@ -61,6 +65,7 @@ func newMachine(l limits, epoch string, count event.Counters, index Index) *mach
 		limits: l, epoch: epoch, count: count, index: index,
 		entries: map[task.UID]*entry{}, names: map[task.Name]*entry{}, slots: map[task.Slot]*slot{},
 		keys: map[string]*event.Key{}, limbo: limbo{names: map[task.Name]ending{}}, newUID: task.NewUID,
+		room: func(string) int { return 0 }, runs: map[string]int{}, crowds: map[string]*fifo{},
 	}
 }
 
@@ -82,6 +87,10 @@ func (m *machine) pump() {
 		if e == nil {
 			break
 		}
+		if !m.hasRoom(e) {
+			m.crowd(e)
+			continue
+		}
 		m.inside++
 		e.windowed = true
 		m.makeRunnable(e)
@@ -90,6 +99,10 @@ func (m *machine) pump() {
 		e := m.built.pop(built)
 		if e == nil {
 			break
+		}
+		if !m.hasRoom(e) {
+			m.crowd(e)
+			continue
 		}
 		m.start(e)
 	}
@@ -109,11 +122,23 @@ func (m *machine) build(e *entry) {
 		e.state = ready
 		return
 	}
-	m.tokens++
-	e.token = m.tokens
 	e.state = building
-	m.effect(&build{task: e.task, token: e.token})
+	m.ask(e, e.task)
+	if e.windowed {
+		m.timers.set(e, m.now.Add(windowTime))
+	}
 }
+
+// ask asks for t, which is e or a new generation of it, to be built.
+func (m *machine) ask(e *entry, t *task.Task) {
+	m.tokens++
+	e.token, e.wakes = m.tokens, m.wakes
+	m.effect(&build{task: t, token: e.token})
+}
+
+// windowTime is how long a build may hold a place in the window, so that a runner that hangs does not
+// keep the tasks of others from being built.
+const windowTime = 200 * time.Millisecond
 
 // awaitPermit puts a built owner in line; a system task needs no permit.
 func (m *machine) awaitPermit(e *entry) {
@@ -124,7 +149,7 @@ func (m *machine) awaitPermit(e *entry) {
 		}
 		return
 	}
-	m.built.push(e)
+	m.built.push(e, built)
 }
 
 // makeReady puts an owner at the end of the line for the window.
@@ -134,7 +159,7 @@ func (m *machine) makeReady(e *entry) {
 		m.makeRunnable(e)
 		return
 	}
-	m.ready.push(e)
+	m.ready.push(e, ready)
 }
 
 // leaveWindow gives e's place in the window to others.
@@ -185,6 +210,9 @@ func (m *machine) add(e *entry) {
 
 // forgetEntry drops e, which is over.
 func (m *machine) forgetEntry(e *entry) {
+	if e.state != running {
+		m.makeRoom(e.task.Status.Runner)
+	}
 	e.state = over
 	m.timers.clear(e)
 	m.leaveWindow(e)
@@ -198,8 +226,22 @@ type tick struct{}
 
 func (tick) apply(m *machine) {
 	for e := m.timers.due(m.now); e != nil; e = m.timers.due(m.now) {
-		m.makeReady(e)
+		if e.state == building {
+			m.leaveWindow(e)
+			continue
+		}
+		m.wake(e)
 	}
+}
+
+// wake goes on with an entry that waited for a time, or for its runner.
+func (m *machine) wake(e *entry) {
+	m.timers.clear(e)
+	if e.owns() {
+		m.makeReady(e)
+		return
+	}
+	m.build(e)
 }
 
 // nextTick returns when the next tick is due.
@@ -214,34 +256,44 @@ func (m *machine) nextTick() (time.Time, bool) {
 type runnersChanged struct{}
 
 func (runnersChanged) apply(m *machine) {
+	m.wakes++
 	var waiting []*entry
 	for _, e := range m.entries {
-		if e.state == down {
+		switch {
+		case e.state == down || e.state == crowded:
 			waiting = append(waiting, e)
+		case e.state == running && e.respec && !e.prebuilt && e.token == 0 && !m.closing:
+			m.ask(e, unassigned(e.task))
 		}
 	}
 	slices.SortFunc(waiting, func(a, b *entry) int { return cmp.Compare(a.book.Order, b.book.Order) })
 	for _, e := range waiting {
-		if e.owns() {
-			m.makeReady(e)
-		} else {
-			m.build(e)
-		}
+		m.wake(e)
 	}
 }
 
-// A fifo is a line of entries. Those that have moved on meanwhile are skipped when their turn comes.
-type fifo struct{ line []*entry }
+// A fifo is a line of owners. Those that have moved on meanwhile are skipped when their turn comes,
+// and dropped before they are the greater part.
+type fifo struct {
+	line  []*entry
+	sweep int // length at which it is swept
+}
 
-func (f *fifo) push(e *entry) { f.line = append(f.line, e) }
+func (f *fifo) push(e *entry, as state) {
+	if f.line = append(f.line, e); len(f.line) <= f.sweep {
+		return
+	}
+	f.line = slices.DeleteFunc(f.line, func(e *entry) bool { return e.state != as || !e.owns() })
+	f.sweep = 2*len(f.line) + 64
+}
 
-// pop returns the first entry that is still in state want, or nil.
+// pop returns the first that still owns its slot and is in state want, or nil.
 func (f *fifo) pop(want state) *entry {
 	for len(f.line) > 0 {
 		e := f.line[0]
 		f.line[0] = nil
 		f.line = f.line[1:]
-		if e.state == want {
+		if e.state == want && e.owns() {
 			return e
 		}
 	}

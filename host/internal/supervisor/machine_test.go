@@ -26,7 +26,7 @@ func TestPromisesHoldWhateverHappens(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			w := newWorld(limits{
 				permits: rapid.IntRange(0, 3).Draw(t, "permits"), window: rapid.IntRange(1, 3).Draw(t, "window"), slotQueue: 3,
-			})
+			}, rapid.IntRange(0, 2).Draw(t, "room"))
 			a := &actor{w: w}
 			t.Repeat(map[string]func(*rapid.T){
 				"submit": a.submit, "submit2": a.submit, "apply": a.apply, "stop": a.stop,
@@ -104,16 +104,10 @@ func (a *actor) build(t *rapid.T) {
 		t.Skip()
 	}
 	token := rapid.SampledFrom(slices.Sorted(maps.Keys(a.w.builds))).Draw(t, "build")
-	b := a.w.builds[token]
-	delete(a.w.builds, token)
-	in := buildDone{uid: b.task.Metadata.UID, token: token, runner: "r"}
-	switch rapid.IntRange(0, 5).Draw(t, "result") {
-	case 0:
-		in.err = &task.Error{Reason: task.ReasonNoRunner, Message: "nobody"}
-	case 1:
-		in.err = ErrDown
-	}
-	a.w.do(in)
+	a.w.answer(token, rapid.SampledFrom([]error{
+		nil, nil, nil, nil, ErrDown, &LaterError{After: time.Second, Err: ErrDown},
+		&task.Error{Reason: task.ReasonNoRunner, Message: "nobody"},
+	}).Draw(t, "result"))
 }
 
 func (a *actor) end(t *rapid.T) {
@@ -163,7 +157,7 @@ func (a *actor) leave(t *rapid.T) {
 			t.Errorf("task %s has no outcome: phase %s, waiting %q, book %+v", s.task.Metadata.Name, s.task.Status.Phase, s.task.Status.Waiting, s.book)
 		}
 	}
-	if m := a.w.m; len(m.entries)+len(m.names)+len(m.slots)+m.used+m.inside+len(m.timers) != 0 {
+	if m := a.w.m; len(m.entries)+len(m.names)+len(m.slots)+m.used+m.inside+len(m.timers)+len(m.runs) != 0 {
 		t.Errorf("left behind: %d entries, %d slots, %d permits, %d in the window, %d timers", len(m.entries), len(m.slots), m.used, m.inside, len(m.timers))
 	}
 }

@@ -30,15 +30,31 @@ type Index interface {
 // for one task.
 type Executor interface {
 	// Build makes a task runnable and returns the runner that has it: t.Status.Runner if that is
-	// set. A [*task.Error] is final. [ErrDown] says to ask again when runners have changed.
+	// set. A [*task.Error] is final. [ErrDown] says to ask again when runners have changed, and a
+	// [*LaterError] when its time has passed.
 	Build(ctx context.Context, t *task.Task) (runner string, err error)
 	// Run makes one attempt and returns when nothing of it is left. When ctx ends it stops the
 	// attempt; the context's cause is a [*task.StopError].
 	Run(ctx context.Context, a Attempt) Result
+	// Room returns how many attempts a runner makes at one time; 0 means any number. It does not wait.
+	Room(runner string) int
 	// Release lets go of what Build made for a generation of a task, or would have made. It does not
 	// wait, and is called before the end of the task can be seen.
 	Release(t *task.Task)
 }
+
+// A LaterError says that a build may succeed if it is asked for again after a while, although the
+// runner is there.
+type LaterError struct {
+	After time.Duration // above 0
+	Err   error         // why
+}
+
+// Error returns why.
+func (e *LaterError) Error() string { return e.Err.Error() }
+
+// Unwrap returns why.
+func (e *LaterError) Unwrap() error { return e.Err }
 
 // ErrDown says that the runner of a task, or every runner that may take it, is not ready now.
 var ErrDown = errors.New("the runner is not ready")

@@ -135,6 +135,7 @@ func (in shutDown) apply(m *machine) {
 	for _, e := range m.entries {
 		if e.token != 0 {
 			m.atOnce(abortBuild{e.uid()})
+			e.token = 0 // its answer is nothing to go by
 		}
 		if e.state == running {
 			m.atOnce(interrupt{e.uid(), task.ReasonShutdown})

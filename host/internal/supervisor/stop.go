@@ -18,7 +18,7 @@ type stop struct {
 
 func (in stop) apply(m *machine) {
 	e := m.names[in.name]
-	if e == nil || !in.uid.IsZero() && e.uid() != in.uid {
+	if e == nil || e.book.System || !in.uid.IsZero() && e.uid() != in.uid {
 		m.stopFinished(in)
 		return
 	}
@@ -102,8 +102,11 @@ func (in forgetFinished) apply(m *machine) {
 	maps.DeleteFunc(m.keys, func(_ string, k *event.Key) bool { return !k.Expires.After(m.now) })
 	m.out.records = append(m.out.records, in.prune...)
 	for _, t := range in.remove {
-		uid, _, ok := m.finished(t.Metadata.Name)
-		if ok && uid == t.Metadata.UID && m.entries[uid] == nil {
+		uid, image, ok := m.finished(t.Metadata.Name)
+		if !ok || uid != t.Metadata.UID || m.entries[uid] != nil {
+			continue
+		}
+		if image == nil && m.index.Version(uid) == t.Metadata.ResourceVersion {
 			m.forget(t, &event.Book{})
 		}
 	}

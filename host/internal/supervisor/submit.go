@@ -81,6 +81,7 @@ func (m *machine) take(e *entry, s *slot, arrival policy.Arrival, kind event.Kin
 		e.slot = s
 		e.book.Owner = true
 		m.record(e, kind, nil, func(t *task.Task) {
+			t.Status.Waiting = ""
 			if m.permits > 0 && m.used >= m.permits && !e.book.System {
 				t.Status.Waiting = "permit"
 			}
@@ -93,7 +94,12 @@ func (m *machine) take(e *entry, s *slot, arrival policy.Arrival, kind event.Kin
 	case policy.TakeHead:
 		m.replace(e, s, kind)
 	default:
-		m.record(e, kind, nil, m.outcome(task.OutcomeRejected, task.ReasonSlotBusy, fmt.Sprintf("slot %s is busy with task %s", s.key, s.owner.name())))
+		end := m.outcome(task.OutcomeRejected, task.ReasonSlotBusy, fmt.Sprintf("slot %s is busy with task %s", s.key, s.owner.name()))
+		if kind == event.Updated { // what ends is told by a record of its own
+			m.record(e, kind, nil, nil)
+			kind = event.Finished
+		}
+		m.record(e, kind, nil, end)
 		m.atOnce(release{e.task})
 		m.forgetEntry(e)
 	}

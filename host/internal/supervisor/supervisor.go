@@ -3,6 +3,7 @@ package supervisor
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -59,6 +60,7 @@ func New(o Options) *Supervisor {
 		live: newLive(),
 	}
 	m := newMachine(limits{permits: o.Permits, window: o.Window, slotQueue: max(o.SlotQueue, 0)}, o.Epoch, o.Count, o.Index)
+	m.room = o.Executor.Room
 	go s.run(m)
 	return s
 }
@@ -89,13 +91,13 @@ func (s *Supervisor) run(m *machine) {
 func (s *Supervisor) decide(m *machine, in input) {
 	out := m.step(in, time.Now(), rand.Float64(), s.durable.Load())
 	step := m.units
+	for _, f := range out.atOnce { // before what follows takes the place of what they end
+		f.perform(s, nil)
+	}
 	for _, f := range out.effects {
 		if p, ok := f.(interface{ prepare(*Supervisor) }); ok {
 			p.prepare(s)
 		}
-	}
-	for _, f := range out.atOnce {
-		f.perform(s, nil)
 	}
 	if len(out.effects) == 0 && len(out.records) == 0 {
 		return
@@ -226,18 +228,26 @@ func (s *Supervisor) Shutdown(ctx context.Context) error {
 			s.send(abandon{names})
 			s.result = &StragglersError{Names: <-names}
 		}
-		s.flush()
+		s.result = errors.Join(s.result, s.flush(ctx))
 		close(s.quit)
 	})
 	<-s.done
 	return s.result
 }
 
-// flush waits until everything that was decided is durable.
-func (s *Supervisor) flush() {
+// flush waits until everything that was decided is durable, or ctx ends.
+func (s *Supervisor) flush(ctx context.Context) error {
 	to := make(chan answer, 1)
 	s.send(barrier{to})
-	<-to
+	select {
+	case a := <-to:
+		if a.err != nil {
+			return fmt.Errorf("the last records are not on disk: %w", a.err)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the last records may not be on disk: %w", context.Cause(ctx))
+	}
 }
 
 // barrier is the input that is answered when everything before it is durable.

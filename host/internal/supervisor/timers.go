@@ -33,6 +33,7 @@ func (t *timers) Pop() any {
 }
 
 func (t *timers) set(e *entry, at time.Time) {
+	t.clear(e)
 	e.at = at
 	heap.Push(t, e)
 }

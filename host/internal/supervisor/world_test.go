@@ -21,6 +21,7 @@ import (
 // what it has seen.
 type world struct {
 	limits limits
+	room   int // of the one runner
 	m      *machine
 	now    time.Time
 	u      float64
@@ -34,7 +35,8 @@ type world struct {
 
 	running  map[task.UID]*launch // launched and not ended
 	asked    map[task.UID]task.Reason
-	builds   map[uint64]*build // released and not answered
+	builds   map[uint64]*build   // released and not answered
+	aborted  map[task.UID]uint64 // builds of the task up to this token were given up
 	runIDs   map[task.RunID]bool
 	accepted map[task.UID]bool // answered with success
 	removed  map[task.UID]bool
@@ -48,12 +50,12 @@ type stored struct {
 	runs []*task.Run
 }
 
-func newWorld(l limits) *world {
+func newWorld(l limits, room int) *world {
 	w := &world{
-		limits: l, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), u: 0.5,
+		limits: l, room: room, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), u: 0.5,
 		disk: map[task.UID]*stored{}, keys: map[string]event.Key{}, running: map[task.UID]*launch{},
 		asked: map[task.UID]task.Reason{}, builds: map[uint64]*build{}, runIDs: map[task.RunID]bool{},
-		accepted: map[task.UID]bool{}, removed: map[task.UID]bool{},
+		aborted: map[task.UID]uint64{}, accepted: map[task.UID]bool{}, removed: map[task.UID]bool{},
 	}
 	w.boot()
 	return w
@@ -63,6 +65,7 @@ func newWorld(l limits) *world {
 func (w *world) boot() {
 	w.m = newMachine(w.limits, "test", w.count, w)
 	w.durable = 0
+	w.m.room = func(string) int { return w.room }
 	w.m.newUID = func(time.Time) task.UID {
 		w.uids++
 		var u task.UID
@@ -90,10 +93,14 @@ func (w *world) fail(format string, args ...any) {
 
 // do takes one step and keeps its unit until it is durable.
 func (w *world) do(in input) {
+	before := w.m.tokens
 	out := w.m.step(in, w.now, w.u, w.durable)
 	for _, f := range out.atOnce {
-		if i, ok := f.(interrupt); ok {
-			w.asked[i.uid] = i.reason
+		switch f := f.(type) {
+		case interrupt:
+			w.asked[f.uid] = f.reason
+		case abortBuild:
+			w.aborted[f.uid] = before
 		}
 	}
 	w.pending = append(w.pending, out)
@@ -195,6 +202,9 @@ func (w *world) check() {
 		slots[key] = l.task.Metadata.Name
 		permits++
 	}
+	if w.room > 0 && permits > w.room {
+		w.fail("%d attempts at a runner with room for %d", permits, w.room)
+	}
 	if w.limits.permits > 0 && permits > w.limits.permits {
 		w.fail("%d attempts with %d permits", permits, w.limits.permits)
 	}
@@ -245,6 +255,9 @@ func (w *world) checkSlots() {
 			w.fail("task %s is in no slot", e.name())
 		}
 	}
+	if running := len(w.m.runs); running > 1 || w.m.runs["r"] != used {
+		w.fail("attempts by runner %v counted %d", w.m.runs, used)
+	}
 	if inside != w.m.inside || used != w.m.used {
 		w.fail("window %d counted %d, permits %d counted %d", w.m.inside, inside, w.m.used, used)
 	}
@@ -286,15 +299,25 @@ func (w *world) endRun(uid task.UID, r Result) {
 	w.do(ended{uid: uid, attempt: l.run.Attempt, result: r})
 }
 
+// answer answers a build, as it was asked for or as it was given up.
+func (w *world) answer(token uint64, err error) {
+	b := w.builds[token]
+	delete(w.builds, token)
+	uid := b.task.Metadata.UID
+	if token <= w.aborted[uid] {
+		err = &task.StopError{Reason: task.ReasonCanceled}
+	}
+	w.do(buildDone{uid: uid, token: token, runner: "r", err: err})
+}
+
 // settleDown answers every build, ends every attempt with success and lets time pass until nothing
 // is left to do.
 func (w *world) settleDown() {
 	for range 10_000 {
 		w.commit(len(w.pending))
 		busy := false
-		for token, b := range w.builds {
-			delete(w.builds, token)
-			w.do(buildDone{uid: b.task.Metadata.UID, token: token, runner: "r"})
+		for token := range w.builds {
+			w.answer(token, nil)
 			busy = true
 		}
 		w.commit(len(w.pending))
