@@ -32,7 +32,7 @@ type bundle struct {
 
 	room  int
 	run   func(ctx context.Context, a Attempt) Result
-	build func(t *task.Task) error
+	build func(ctx context.Context, t *task.Task) error
 }
 
 // setup starts a supervisor whose attempts succeed at once, unless the test sets run.
@@ -41,7 +41,7 @@ func setup(t *testing.T, o Options) *bundle {
 	b := &bundle{
 		t: t, last: map[task.Name]*task.Task{}, changed: make(chan struct{}), queue: make(chan func(), 1<<16),
 		run:   func(context.Context, Attempt) Result { return Result{End: policy.Success} },
-		build: func(*task.Task) error { return nil },
+		build: func(context.Context, *task.Task) error { return nil },
 	}
 	committed := make(chan struct{})
 	go func() {
@@ -105,7 +105,9 @@ func (b *bundle) Version(uid task.UID) string {
 }
 
 // Build implements Executor.
-func (b *bundle) Build(_ context.Context, t *task.Task) (string, error) { return "fake", b.build(t) }
+func (b *bundle) Build(ctx context.Context, t *task.Task) (string, error) {
+	return "fake", b.build(ctx, t)
+}
 
 // Run implements Executor.
 func (b *bundle) Run(ctx context.Context, a Attempt) Result { return b.run(ctx, a) }
@@ -253,7 +255,7 @@ func TestFailedReplacementSparesTheOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Options{})
 		b.run = until
-		b.build = func(t *task.Task) error {
+		b.build = func(_ context.Context, t *task.Task) error {
 			if t.Metadata.Name == "new" {
 				return &task.Error{Reason: task.ReasonInvalidSpec, Message: "no such command"}
 			}
@@ -381,7 +383,7 @@ func TestShutdownNamesStragglers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &bundle{
 			t: t, last: map[task.Name]*task.Task{}, changed: make(chan struct{}), queue: make(chan func(), 1<<10),
-			build: func(*task.Task) error { return nil },
+			build: func(context.Context, *task.Task) error { return nil },
 		}
 		go func() {
 			for f := range b.queue {
@@ -472,7 +474,7 @@ func TestShutdownWaitsForWhatWasDecidedBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, Options{})
 		building, end := make(chan struct{}), make(chan struct{})
-		b.build = func(*task.Task) error {
+		b.build = func(context.Context, *task.Task) error {
 			close(building)
 			<-end
 			return nil
