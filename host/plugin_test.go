@@ -70,12 +70,17 @@ func TestARefusalIsTypedAndNothingIsStored(t *testing.T) {
 	var refused *task.Error
 	if !errors.As(err, &refused) || refused.Reason != task.ReasonNoRunner || !errors.Is(err, task.ErrNoRunner) || !strings.Contains(err.Error(), "subprocess") {
 		t.Errorf("a kind that nobody declares: %v", err)
+	} else if len(refused.Violations) != 1 || refused.Violations[0].Path != "spec.workload.kind" {
+		t.Errorf("a kind that nobody declares: violations %v", refused.Violations)
 	}
 	elsewhere := shell("elsewhere", "true", func(s *task.Spec) {
 		s.RunnerSelector = &task.Selector{MatchLabels: map[string]string{"zone": "eu"}}
 	})
-	if _, err := h.Submit(t.Context(), elsewhere); !errors.Is(err, task.ErrNoRunner) || !strings.Contains(err.Error(), "zone") {
+	_, err = h.Submit(t.Context(), elsewhere)
+	if !errors.As(err, &refused) || !errors.Is(err, task.ErrNoRunner) || !strings.Contains(err.Error(), "zone") {
 		t.Errorf("a selector that fits nobody: %v", err)
+	} else if len(refused.Violations) != 1 || refused.Violations[0].Path != "spec.runnerSelector" {
+		t.Errorf("a selector that fits nobody: violations %v", refused.Violations)
 	}
 	e, err := h.Explain(t.Context(), elsewhere)
 	if err != nil || e.Runner != "" || e.Error == nil || e.Error.Reason != task.ReasonNoRunner {
@@ -153,7 +158,7 @@ func TestApplyOfAProcess(t *testing.T) {
 	if got.Status.Attempt != 2 || got.Status.ObservedGeneration != 2 {
 		t.Errorf("status %+v", got.Status)
 	}
-	if text := h.read("a", task.OutputQuery{From: task.Cursor{Attempt: 1}, Rest: true}); text != "one\n[1 canceled]two\n[2 succeeded]" {
+	if text := h.read("a", task.OutputQuery{From: task.Cursor{Attempt: 1}, Rest: true, Stream: task.Stdout}); text != "one\n[1 canceled]two\n[2 succeeded]" {
 		t.Errorf("output %q", text)
 	}
 	apply(shell("a", "echo three", nil), task.AppliedConfigured, 3)
@@ -218,7 +223,7 @@ func TestAHostGoesOnWithTheTasksOfTheLastOne(t *testing.T) {
 	if got.Metadata.UID != before.Metadata.UID || got.Status.Attempt != 2 {
 		t.Errorf("restarts: %+v", got.Status)
 	}
-	if text := h.read("restarts", task.OutputQuery{From: task.Cursor{Attempt: 1}, Rest: true}); !strings.HasPrefix(text, "try 1\n[1 ") || !strings.HasSuffix(text, "]try 2\n[2 succeeded]") {
+	if text := h.read("restarts", task.OutputQuery{From: task.Cursor{Attempt: 1}, Rest: true, Stream: task.Stdout}); !strings.HasPrefix(text, "try 1\n[1 ") || !strings.HasSuffix(text, "]try 2\n[2 succeeded]") {
 		t.Errorf("output over a restart: %q", text)
 	}
 	h.ends("once", task.OutcomeLost, task.ReasonHostLost, task.Failed)

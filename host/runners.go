@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -101,7 +102,7 @@ func (r *runners) Static(spec *task.Spec) error {
 		if errors.As(err, &refused) {
 			return err
 		}
-		return &task.Error{Reason: task.ReasonNoRunner, Message: err.Error(), Err: err}
+		return unroutable(spec, err)
 	}
 	var first task.FieldErrors
 	for _, n := range names {
@@ -114,4 +115,17 @@ func (r *runners) Static(spec *task.Spec) error {
 		}
 	}
 	return first
+}
+
+// unroutable is the refusal of a spec that no runner may take, with the field that is to be changed.
+func unroutable(spec *task.Spec, err error) *task.Error {
+	path := "spec.workload.kind"
+	var none *router.NoRunnerError
+	if errors.As(err, &none) && slices.Contains(none.Kinds, spec.Workload.Type()) {
+		path = "spec.runnerSelector"
+	}
+	return &task.Error{
+		Reason: task.ReasonNoRunner, Message: err.Error(), Err: err,
+		Violations: task.FieldErrors{{Path: path, Message: err.Error()}},
+	}
 }
