@@ -240,9 +240,10 @@ const minWait = time.Millisecond
 
 // decide applies the policies, except that a task that was asked to end goes no further.
 func (m *machine) decide(e *entry, r Result) policy.Decision {
+	stop := e.stopIntent()
 	streaks := policy.Streaks{Failures: e.book.Streak, Losses: e.book.Losses}
 	if r.Down || r.RetryAfter > 0 {
-		if e.book.Stop == "" {
+		if stop == "" {
 			return policy.Decision{Streaks: streaks}
 		}
 		r.End = policy.Stopped
@@ -250,18 +251,18 @@ func (m *machine) decide(e *entry, r Result) policy.Decision {
 	end := r.End
 	if end == policy.Stopped {
 		return policy.Decision{
-			Over: !e.respec || e.book.Stop != "", Outcome: task.OutcomeCanceled, Reason: e.book.Stop, Streaks: streaks,
+			Over: !e.respec || stop != "", Outcome: task.OutcomeCanceled, Reason: stop, Streaks: streaks,
 		}
 	}
-	if end == policy.LostHost && e.book.Stop == "" && e.task.Spec.Workload.Type() == task.Embedded {
+	if end == policy.LostHost && stop == "" && e.task.Spec.Workload.Type() == task.Embedded {
 		// Its code is gone with the host, whatever the policy says.
 		return policy.Decision{Over: true, Outcome: task.OutcomeLost, Reason: task.ReasonHostLost, Streaks: streaks}
 	}
 	d := policy.AfterAttempt(&e.task.Spec, end, streaks, m.u)
-	if e.book.Stop != "" && (!d.Over || end != policy.Success) {
-		d.Over, d.Outcome, d.Reason, d.Spent = true, task.OutcomeCanceled, e.book.Stop, false
+	if stop != "" && (!d.Over || end != policy.Success || e.respec) {
+		d.Over, d.Outcome, d.Reason, d.Spent = true, task.OutcomeCanceled, stop, false
 	}
-	if e.respec && e.book.Stop == "" {
+	if e.respec && stop == "" {
 		d.Over = false
 	}
 	return d

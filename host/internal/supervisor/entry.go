@@ -48,6 +48,15 @@ func (e *entry) name() task.Name { return e.task.Metadata.Name }
 // owns reports whether e is the owner of its slot.
 func (e *entry) owns() bool { return e.slot != nil && e.slot.owner == e }
 
+// stopIntent returns why the task is to end with its attempt, or nothing. A replacement does not mean
+// a generation that goes to another slot.
+func (e *entry) stopIntent() task.Reason {
+	if e.book.Stop == task.ReasonReplaced && e.respec && e.slot.key != e.task.Spec.Slot {
+		return ""
+	}
+	return e.book.Stop
+}
+
 // A slot is the exclusion of tasks under one key: an owner and those that wait for it to be gone.
 type slot struct {
 	key    task.Slot

@@ -34,3 +34,40 @@ func TestAVictimThatWasAskedToEndIsNotSpared(t *testing.T) {
 		})
 	}
 }
+
+// An attempt that succeeds although it was asked to end does not make a later generation succeed,
+// which never ran: that one is replaced with its slot, or goes on in another.
+func TestASuccessIsNotThatOfALaterGeneration(t *testing.T) {
+	for _, slot := range []task.Slot{"x", "y"} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup(t, Options{})
+			b.run = func(ctx context.Context, a Attempt) Result {
+				a.Started()
+				if a.Task.Metadata.Name == "old" && a.Run.Attempt == 1 {
+					<-ctx.Done()
+					time.Sleep(3 * time.Second) // it takes its time to end
+				}
+				return Result{End: policy.Success}
+			}
+			old := b.submit("old", func(s *task.Spec) { s.Slot = "x" })
+			synctest.Wait()
+			b.submit("new", func(s *task.Spec) { s.Slot, s.Admission = "x", task.Replace })
+			synctest.Wait()
+			next := *old
+			next.Spec.Slot, next.Spec.Workload.Spec = slot, []byte(`{"n":2}`)
+			if _, _, err := b.sup.Apply(t.Context(), Change{Task: &next}); err != nil {
+				t.Fatal(err)
+			}
+			got := b.wait("old")
+			if slot == "x" {
+				expect(t, got, task.OutcomeCanceled, task.ReasonReplaced, task.Canceled)
+			} else {
+				expect(t, got, task.OutcomeCompleted, task.ReasonSucceeded, task.Succeeded)
+				if got.Status.Attempt != 2 || got.Metadata.Generation != 2 {
+					t.Errorf("it is over at attempt %d of generation %d, want 2 of 2", got.Status.Attempt, got.Metadata.Generation)
+				}
+			}
+			expect(t, b.wait("new"), task.OutcomeCompleted, task.ReasonSucceeded, task.Succeeded)
+		})
+	}
+}
