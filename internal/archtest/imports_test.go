@@ -56,6 +56,7 @@ var imports = []struct {
 	{path: "examples", may: []string{"sdk", "host", "host/task", "host/client"}, tests: []string{"sdk/sdktest"}},
 	{path: "bench", may: []string{"host", "host/task", "host/client", "sdk"}},
 	{path: "chaos", may: []string{"host/task", "host/client", "sdk"}},
+	{path: "e2e", may: []string{"host/task", "host/client", "shared/proto/solti/api/v1", "shared/proto/solti/task/v1"}},
 	{path: "internal"},
 }
 
