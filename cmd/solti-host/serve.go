@@ -58,6 +58,7 @@ type server interface {
 func serve(ctx, force context.Context, h server) error {
 	err := h.Start(ctx)
 	if err == nil {
+		debug.FreeOSMemory() // what reading the state took is not needed again
 		err = h.Serve(ctx)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {

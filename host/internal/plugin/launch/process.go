@@ -2,8 +2,10 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sync"
 	"syscall"
@@ -212,7 +214,7 @@ const drainTime = 200 * time.Millisecond
 
 // fenceOff kills what is left until it is confirmed dead. It reports false when ctx ended first.
 func (p *Process) fenceOff(ctx context.Context) bool {
-	for {
+	for pause := fencePause; ; pause = min(2*pause, p.cfg.FenceRetry) {
 		try, cancel := context.WithTimeout(ctx, p.cfg.FenceRetry)
 		err := p.fenceOnce(try)
 		cancel()
@@ -222,9 +224,17 @@ func (p *Process) fenceOff(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		p.cfg.Log.Error("what a plugin started is still alive; its runs stay lost until it is dead", "pid", p.pid, "error", err)
+		p.cfg.Log.Error("nobody can say yet that all that a plugin started is dead; its runs are not made again before", "pid", p.pid, "error", err)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
+
+// fencePause is the first pause between two tries to fence off what is left.
+const fencePause = 50 * time.Millisecond
 
 func (p *Process) fenceOnce(ctx context.Context) error {
 	if p.cfg.Group != nil {
@@ -240,6 +250,9 @@ func (p *Process) fenceOnce(ctx context.Context) error {
 		return err
 	}
 	lock, err := fence.TakeLock(ctx, p.cfg.LockPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the directory was removed under the host: nobody can be told by it
+	}
 	if err != nil {
 		return err
 	}
