@@ -228,12 +228,17 @@ func (s *Supervisor) Shutdown(ctx context.Context) error {
 			s.send(abandon{names})
 			s.result = &StragglersError{Names: <-names}
 		}
-		s.result = errors.Join(s.result, s.flush(ctx))
+		flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushGrace)
+		defer cancel()
+		s.result = errors.Join(s.result, s.flush(flushing))
 		close(s.quit)
 	})
 	<-s.done
 	return s.result
 }
+
+// flushGrace is how long the disk has for the last records of a shutdown, in a hurry too.
+const flushGrace = 5 * time.Second
 
 // flush waits until everything that was decided is durable, or ctx ends.
 func (s *Supervisor) flush(ctx context.Context) error {
