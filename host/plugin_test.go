@@ -223,7 +223,7 @@ func TestAHostGoesOnWithTheTasksOfTheLastOne(t *testing.T) {
 	if got.Metadata.UID != before.Metadata.UID || got.Status.Attempt != 2 {
 		t.Errorf("restarts: %+v", got.Status)
 	}
-	if text := h.read("restarts", task.OutputQuery{From: task.Cursor{Attempt: 1}, Rest: true, Stream: task.Stdout}); !strings.HasPrefix(text, "try 1\n[1 ") || !strings.HasSuffix(text, "]try 2\n[2 succeeded]") {
+	if text := h.read("restarts", task.OutputQuery{From: task.Cursor{Attempt: 1}, Rest: true, Stream: task.Stdout}); text != "try 1\n[1 lost]try 2\n[2 succeeded]" {
 		t.Errorf("output over a restart: %q", text)
 	}
 	h.ends("once", task.OutcomeLost, task.ReasonHostLost, task.Failed)

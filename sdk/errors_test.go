@@ -119,7 +119,7 @@ func TestResults(t *testing.T) {
 		message   string
 	}{
 		{"nil", nil, false, ok, -1, "", false, ""},
-		{"nil although stopped", nil, true, ok, -1, "", false, ""},
+		{"nil although stopped", nil, true, canceled, -1, "", false, ""},
 		{"error", boom, false, failed, -1, "", false, "boom"},
 		{"exit", Exit(3), false, failed, 3, "", false, "exit status 3"},
 		{"exit 0", Exit(0), false, ok, 0, "", false, ""},

@@ -65,10 +65,14 @@ func mark(err error, e ending) error {
 func (e *ending) Error() string { return e.err.Error() }
 func (e *ending) Unwrap() error { return e.err }
 
-// exited translates what Run returned. stopped says that somebody had asked the attempt to end.
+// exited translates what Run returned. stopped says that somebody had asked the attempt to end before
+// it did: then that is why it ended, also where it did so without complaint.
 func exited(err error, stopped bool) *pluginv1.Exited {
 	x := &pluginv1.Exited{Result: pluginv1.Result_RESULT_SUCCEEDED}
 	if err == nil {
+		if stopped {
+			x.Result = pluginv1.Result_RESULT_CANCELED
+		}
 		return x
 	}
 	x.Result = pluginv1.Result_RESULT_FAILED
@@ -90,7 +94,7 @@ func exited(err error, stopped bool) *pluginv1.Exited {
 		x.Signal = killed.Signal
 	}
 	switch {
-	case ok && x.Result == pluginv1.Result_RESULT_FAILED:
+	case ok && !stopped && x.Result == pluginv1.Result_RESULT_FAILED:
 		x.Result, x.Permanent = pluginv1.Result_RESULT_SUCCEEDED, false
 		return x
 	case stopped && x.Result != pluginv1.Result_RESULT_OOM_KILLED:

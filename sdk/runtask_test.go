@@ -196,7 +196,7 @@ func TestCauseReachesTheRun(t *testing.T) {
 	if err := <-causes; !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("cause %v, want a timeout", err)
 	}
-	wantResult(t, run.exited(t), pluginv1.Result_RESULT_SUCCEEDED)
+	wantResult(t, run.exited(t), pluginv1.Result_RESULT_CANCELED)
 }
 
 func TestCanceledStreamForcesAtOnce(t *testing.T) {

@@ -18,7 +18,7 @@ const pollTime = "30s"
 func (c *Client) Wait(ctx context.Context, name task.Name, uid task.UID) (*task.Task, error) {
 	p := c.pause()
 	for seen := false; ; {
-		t, err := c.poll(ctx, name, uid)
+		t, err := c.question(ctx, name, uid, seen)
 		switch {
 		case err == nil && t.Status.Done():
 			return t, nil
@@ -35,10 +35,14 @@ func (c *Client) Wait(ctx context.Context, name task.Name, uid task.UID) (*task.
 	}
 }
 
-func (c *Client) poll(ctx context.Context, name task.Name, uid task.UID) (*task.Task, error) {
+// question asks for a task: at first as it is, so that its uid is known whatever happens to the host,
+// and then for when it is over.
+func (c *Client) question(ctx context.Context, name task.Name, uid task.UID, seen bool) (*task.Task, error) {
 	q := guard(uid)
-	q.Set("waitFor", "outcome")
-	q.Set("timeout", pollTime)
+	if seen {
+		q.Set("waitFor", "outcome")
+		q.Set("timeout", pollTime)
+	}
 	t := new(task.Task)
 	return result(t, c.call(ctx, request{method: http.MethodGet, path: taskPath(name), query: q}, t))
 }

@@ -97,10 +97,12 @@ func (e *embedded) run(ctx context.Context, a supervisor.Attempt, w *output.Writ
 	switch {
 	case panicked:
 		return failed(policy.Panicked, task.ReasonPanic, err.Error())
-	case err == nil:
-		return supervisor.Result{End: policy.Success}
+	case ctx.Err() != nil && err == nil: // it was asked to end, and did
+		return supervisor.Result{End: policy.Stopped}
 	case ctx.Err() != nil:
 		return failed(policy.Stopped, task.ReasonCanceled, err.Error())
+	case err == nil:
+		return supervisor.Result{End: policy.Success}
 	case errors.Is(err, ErrPermanent):
 		return failed(policy.Fatal, task.ReasonPermanent, err.Error())
 	default:

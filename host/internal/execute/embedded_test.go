@@ -49,7 +49,7 @@ func TestEveryEmbeddedEndHasItsResult(t *testing.T) {
 		message string
 	}{
 		{"success", func(context.Context, execute.Embedded) error { return nil }, false, policy.Success, "", ""},
-		{"success though stopped", func(context.Context, execute.Embedded) error { return nil }, true, policy.Success, "", ""},
+		{"nil although stopped", func(context.Context, execute.Embedded) error { return nil }, true, policy.Stopped, "", ""},
 		{"failure", func(context.Context, execute.Embedded) error { return errors.New("no disk") }, false, policy.Failure, task.ReasonFailed, "no disk"},
 		{"permanent", func(context.Context, execute.Embedded) error { return fmt.Errorf("%w: bad key", execute.ErrPermanent) }, false, policy.Fatal, task.ReasonPermanent, "bad key"},
 		{"stopped", func(ctx context.Context, _ execute.Embedded) error { return context.Cause(ctx) }, true, policy.Stopped, task.ReasonCanceled, "stopped: canceled"},

@@ -121,10 +121,14 @@ func settle(ctx context.Context, r Runner, err error) error {
 
 // Room implements [supervisor.Executor].
 func (x *Executor) Room(runner string) int {
-	if r := x.Runners.Runner(runner); r != nil {
-		return r.MaxRuns()
+	if runner == EmbeddedRunner {
+		return 0
 	}
-	return 0
+	r := x.Runners.Runner(runner)
+	if r == nil || !r.Ready() {
+		return -1
+	}
+	return r.MaxRuns()
 }
 
 // handle names what a runner built: one handle for each generation of a task.

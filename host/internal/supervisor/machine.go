@@ -87,8 +87,7 @@ func (m *machine) pump() {
 		if e == nil {
 			break
 		}
-		if !m.hasRoom(e) {
-			m.crowd(e)
+		if m.detain(e) {
 			continue
 		}
 		m.inside++
@@ -100,8 +99,7 @@ func (m *machine) pump() {
 		if e == nil {
 			break
 		}
-		if !m.hasRoom(e) {
-			m.crowd(e)
+		if m.detain(e) {
 			continue
 		}
 		m.start(e)

@@ -127,7 +127,10 @@ func (a *actor) time(t *rapid.T) {
 	a.w.do(tick{})
 }
 
-func (a *actor) runners(*rapid.T) { a.w.do(runnersChanged{}) }
+func (a *actor) runners(t *rapid.T) {
+	a.w.away = rapid.IntRange(0, 3).Draw(t, "away") == 0
+	a.w.do(runnersChanged{})
+}
 
 func (a *actor) forget(*rapid.T) {
 	in := forgetFinished{}

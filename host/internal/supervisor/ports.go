@@ -36,7 +36,8 @@ type Executor interface {
 	// Run makes one attempt and returns when nothing of it is left. When ctx ends it stops the
 	// attempt; the context's cause is a [*task.StopError].
 	Run(ctx context.Context, a Attempt) Result
-	// Room returns how many attempts a runner makes at one time; 0 means any number. It does not wait.
+	// Room returns how many attempts a runner makes at one time. 0 means any number, and a negative
+	// number that it is not ready. It does not wait.
 	Room(runner string) int
 	// Release lets go of what Build made for a generation of a task, or would have made. It does not
 	// wait, and is called before the end of the task can be seen.

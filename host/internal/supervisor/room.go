@@ -11,6 +11,20 @@ import (
 // when an attempt of its runner ends.
 const crowdWait = 30 * time.Second
 
+// detain keeps e from going on if its runner is not ready or has no room, and reports whether it did.
+func (m *machine) detain(e *entry) bool {
+	if e.task.Status.Runner != "" && !e.book.System && m.room(e.task.Status.Runner) < 0 {
+		e.prebuilt, e.wakes = false, m.wakes
+		m.awaitRunner(e)
+		return true
+	}
+	if m.hasRoom(e) {
+		return false
+	}
+	m.crowd(e)
+	return true
+}
+
 // hasRoom reports whether e's runner takes a further attempt. A task without a runner has room.
 func (m *machine) hasRoom(e *entry) bool {
 	runner := e.task.Status.Runner

@@ -21,7 +21,8 @@ import (
 // what it has seen.
 type world struct {
 	limits limits
-	room   int // of the one runner
+	room   int  // of the one runner
+	away   bool // it is not ready
 	m      *machine
 	now    time.Time
 	u      float64
@@ -65,7 +66,12 @@ func newWorld(l limits, room int) *world {
 func (w *world) boot() {
 	w.m = newMachine(w.limits, "test", w.count, w)
 	w.durable = 0
-	w.m.room = func(string) int { return w.room }
+	w.m.room = func(string) int {
+		if w.away {
+			return -1
+		}
+		return w.room
+	}
 	w.m.newUID = func(time.Time) task.UID {
 		w.uids++
 		var u task.UID
@@ -313,6 +319,7 @@ func (w *world) answer(token uint64, err error) {
 // settleDown answers every build, ends every attempt with success and lets time pass until nothing
 // is left to do.
 func (w *world) settleDown() {
+	w.away = false
 	for range 10_000 {
 		w.commit(len(w.pending))
 		busy := false
