@@ -426,3 +426,22 @@ func TestANameIsFreeWhenItsTaskIsOver(t *testing.T) {
 		}
 	}
 }
+
+func TestAHostThatDidNotStartShutsDown(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for range 5 {
+		h, err := host.New(host.Options{StateDir: dir, PluginDir: plugins})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errTest)
+		if err := h.Start(ctx); err != nil && !errors.Is(err, errTest) {
+			t.Errorf("start: %v, want the cause of its context", err)
+		}
+		if err := h.Shutdown(t.Context()); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+	}
+}
