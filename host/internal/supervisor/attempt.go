@@ -224,6 +224,9 @@ func (m *machine) again(e *entry, run *task.Run, r Result, d policy.Decision, st
 		m.awaitRunner(e)
 		return
 	}
+	if r.End == policy.LostPlugin { // what it had built is gone; building again waits for the next one
+		e.prebuilt = false
+	}
 	m.wait(e, at)
 }
 

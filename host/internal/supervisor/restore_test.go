@@ -1,11 +1,13 @@
 package supervisor
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/soltihq/solti-host/host/internal/event"
+	"github.com/soltihq/solti-host/host/internal/policy"
 	"github.com/soltihq/solti-host/host/task"
 )
 
@@ -46,4 +48,38 @@ func TestEmbeddedTasksEndWithTheHostWhateverTheirPolicy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A task whose plugin died waits for the next one; it does not spend attempts on a plugin that is down.
+func TestALostAttemptIsFollowedByABuild(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, Options{})
+		up := true
+		b.build = func(context.Context, *task.Task) error {
+			if !up {
+				return ErrDown
+			}
+			return nil
+		}
+		b.run = func(_ context.Context, a Attempt) Result {
+			a.Started()
+			if a.Run.Attempt == 1 {
+				up = false
+				return Result{End: policy.LostPlugin}
+			}
+			return Result{End: policy.Success}
+		}
+		b.submit("a", func(s *task.Spec) { s.Restart.Policy = task.OnFailure })
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if s := b.last["a"].Status; s.Attempt != 1 || s.Waiting != "runner" {
+			t.Errorf("without its plugin the task is at attempt %d and waits for %q", s.Attempt, s.Waiting)
+		}
+		up = true
+		b.sup.RunnersChanged()
+		expect(t, b.wait("a"), task.OutcomeCompleted, task.ReasonSucceeded, task.Succeeded)
+		if got := b.wait("a").Status.Attempt; got != 2 {
+			t.Errorf("attempt %d, want 2", got)
+		}
+	})
 }
