@@ -117,12 +117,12 @@ func (c *campaign) oneLife() {
 		c.t.Fatalf("the host ended by itself in life %d: see %s", l.Number, c.LogPath(l.Number))
 	default:
 	}
-	if with && !early && c.cgroups() {
+	if with = with && !early && c.cgroups(); with {
 		c.killPlugin("subprocess")
 	}
 	at := l.Kill()
 	c.kills = append(c.kills, oracle.Kill{At: at})
-	if look {
+	if look && !with { // with its plugin dead, only the next host can end what is left
 		took, err := c.empty(afterDeath)
 		if err != nil {
 			c.oddly("%s after the host was killed: %v", afterDeath, err)

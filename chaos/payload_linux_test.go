@@ -25,7 +25,7 @@ hidden) env -i setsid sleep 600 & ;;
 esac
 i=1
 while [ $i -le $4 ]; do echo "$i $SOLTI_RUN_ID"; i=$((i+1)); done
-[ $5 = 0 ] || sleep $5
+[ $5 = 0 ] || sleep $5 || exit 98
 code=0
 [ $SOLTI_ATTEMPT -gt $7 ] || code=$6
 echo "end $me $code" >&9

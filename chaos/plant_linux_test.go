@@ -109,7 +109,7 @@ func TestPayloadsNoticeOneAnother(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = first.Wait() })
-			t.Cleanup(func() { sweep(t, w) })
+			t.Cleanup(w.sweep)
 			begun(t, w, oracle.Begin, 1)
 			if c.orphan {
 				_ = first.Process.Kill()
@@ -127,23 +127,6 @@ func TestPayloadsNoticeOneAnother(t *testing.T) {
 				t.Errorf("found %v, %v, want the children of the first", left, err)
 			}
 		})
-	}
-}
-
-// sweep kills what a payload without a host has left behind.
-func sweep(t *testing.T, w *world) {
-	t.Helper()
-	left, err := w.Processes()
-	if err != nil {
-		t.Error(err)
-	}
-	for _, p := range left {
-		if q, err := os.FindProcess(p.PID); err == nil {
-			_ = q.Kill()
-		}
-	}
-	if _, err := w.empty(5 * time.Second); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -25,10 +25,10 @@ const startLimit = 60 * time.Second
 // A world is a host on a state directory of its own, with the ledger and the locks of its payloads.
 type world struct {
 	rig.Rig
-	t      *testing.T
-	client *client.Client
-	life   atomic.Int64 // number of the host that runs, or is about to
-	keep   bool         // the directory is needed after the test
+	t       *testing.T
+	client  *client.Client
+	life    atomic.Int64 // number of the host that runs, or is about to
+	current *rig.Life    // the last that was started
 
 	mu  sync.Mutex
 	odd []string // guarded by mu; answers and ends that nobody expects
@@ -88,14 +88,39 @@ func (w *world) config(settings []string) string {
 	return strings.Join(append(lines, settings...), "\n") + "\n"
 }
 
-// remove removes the world, unless the test failed.
+// remove kills what a test has left behind and removes the world, unless the test failed.
 func (w *world) remove() {
+	w.sweep()
 	if w.t.Failed() {
 		w.t.Logf("state, logs, ledger: %s", w.Dir)
 		return
 	}
 	if err := os.RemoveAll(w.Dir); err != nil {
 		w.t.Error(err)
+	}
+}
+
+// sweep kills all processes that carry the world's mark or use its files.
+func (w *world) sweep() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) //nolint:usetesting // it is called at the end of the test
+	defer cancel()
+	for {
+		left, err := w.Processes()
+		if err != nil {
+			w.t.Error(err)
+		}
+		if len(left) == 0 {
+			return
+		}
+		for _, p := range left {
+			if q, err := os.FindProcess(p.PID); err == nil {
+				_ = q.Kill()
+			}
+		}
+		if !wait(ctx, 10*time.Millisecond) {
+			w.t.Errorf("cannot be killed: %v", left)
+			return
+		}
 	}
 }
 
@@ -113,6 +138,7 @@ func (w *world) start() *rig.Life {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { l.Kill() })
+	w.current = l
 	return l
 }
 
