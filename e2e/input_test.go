@@ -55,6 +55,7 @@ func TestBadInputIsRefusedWithItsPathAndStoresNothing(t *testing.T) {
 		{"an unknown field of a kind", strings.Replace(with(""), `"true"`, `"true", "argv": []`, 1), 422, "spec.workload.spec.argv", ""},
 		{"a selector that nobody fits", with(`"runnerSelector": {"matchLabels": {"zone": "moon"}},`), 422, "spec.runnerSelector", "zone"},
 		{"an embedded task", strings.Replace(with(""), `"Subprocess"`, `"Embedded"`, 1), 422, "spec.workload.kind", ""},
+		{"a slot of the host's own", strings.Replace(with(""), `"slot": "s"`, `"slot": "solti-state-sweep"`, 1), 422, "spec.slot", "own"},
 		{"YAML anchors bomb", bomb(), 422, "spec.x3[7][1][0][6]", "aliases"},
 		{"no document", `{"apiVersion": `, 400, "", ""},
 		{"empty body", "", 400, "", "empty"},

@@ -308,3 +308,24 @@ func TestDryApplyHoldsThePreconditions(t *testing.T) {
 		}
 	}
 }
+
+func TestTheHostsOwnNamesAreRefused(t *testing.T) {
+	for path, change := range map[string]func(*task.Task){
+		"metadata.name": func(t *task.Task) { t.Metadata.Name = "solti-x" },
+		"spec.slot":     func(t *task.Task) { t.Spec.Slot = "solti-x" },
+	} {
+		w, in := setup(), newTask("a")
+		change(in)
+		_, created := w.Create(t.Context(), in, dispatch.CreateOptions{})
+		_, _, applied := w.Apply(t.Context(), in, dispatch.ApplyOptions{})
+		for _, err := range []error{created, applied} {
+			var fields task.FieldErrors
+			if !errors.As(err, &fields) || len(fields) != 1 || fields[0].Path != path {
+				t.Errorf("got %v, want a problem of %s", err, path)
+			}
+		}
+		if slices.Contains(w.asked, "submit") || slices.Contains(w.asked, "apply") {
+			t.Errorf("%s went on to the supervisor", path)
+		}
+	}
+}

@@ -25,6 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fakeRunner struct {
 	name     string
 	down     bool
+	maxRuns  int
 	supports error
 	build    error
 	run      func(ctx context.Context, a plugin.Attempt, s plugin.Sink) (plugin.Exit, error)
@@ -37,7 +38,7 @@ type fakeRunner struct {
 
 func (r *fakeRunner) Name() string { return r.name }
 func (r *fakeRunner) Ready() bool  { return !r.down }
-func (r *fakeRunner) MaxRuns() int { return 0 }
+func (r *fakeRunner) MaxRuns() int { return r.maxRuns }
 
 func (r *fakeRunner) Supports(context.Context, *task.Task) error {
 	r.mu.Lock()

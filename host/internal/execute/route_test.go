@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/soltihq/solti-host/host/internal/execute"
 	"github.com/soltihq/solti-host/host/internal/plugin"
@@ -176,5 +177,37 @@ func TestExplainAsksEverybody(t *testing.T) {
 func TestDefaultGrace(t *testing.T) {
 	if got := execute.New(execute.Options{}).StopGrace; got != execute.DefaultStopGrace {
 		t.Errorf("grace %v, want %v", got, execute.DefaultStopGrace)
+	}
+}
+
+func TestARunnerThatGaveNoAnswerIsAskedAgain(t *testing.T) {
+	for _, c := range []struct {
+		supports, build error
+		after           time.Duration
+	}{
+		{errors.New("broken pipe"), nil, 5 * time.Second},
+		{nil, errors.New("broken pipe"), 5 * time.Second},
+		{nil, &plugin.CapacityError{RetryAfter: 7 * time.Second}, 7 * time.Second},
+		{nil, &plugin.CapacityError{RetryAfter: time.Millisecond}, time.Second},
+	} {
+		b := setup(t, &fakeRunner{name: "a", supports: c.supports, build: c.build})
+		_, err := b.x.Build(t.Context(), newTask("Subprocess"))
+		var later *supervisor.LaterError
+		if !errors.As(err, &later) || later.After != c.after || !errors.Is(err, supervisor.ErrDown) {
+			t.Errorf("%+v became %v, want to be asked again after %v", c, err, c.after)
+		}
+	}
+	_, err := setup(t, &fakeRunner{name: "a", down: true}).x.Build(t.Context(), newTask("Subprocess"))
+	if errors.As(err, new(*supervisor.LaterError)) {
+		t.Errorf("a runner that is down tells when it is not: %v", err)
+	}
+}
+
+func TestRoom(t *testing.T) {
+	b := setup(t, &fakeRunner{name: "any"}, &fakeRunner{name: "four", maxRuns: 4}, &fakeRunner{name: "down", maxRuns: 4, down: true})
+	for runner, want := range map[string]int{"any": 0, "four": 4, "down": -1, "gone": -1, execute.EmbeddedRunner: 0} {
+		if got := b.x.Room(runner); got != want {
+			t.Errorf("%s has room for %d, want %d", runner, got, want)
+		}
 	}
 }
