@@ -14,7 +14,8 @@ MAKEFLAGS   += --no-print-directory
 
 GO      ?= go
 TOOLS   := $(CURDIR)/.tools
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# The last release, or what comes before the first.
+VERSION := $(shell git describe --tags --dirty 2>/dev/null || echo v0.0.0-dev+$$(git describe --always --dirty 2>/dev/null || echo unknown))
 LDFLAGS := -X main.version=$(VERSION)
 BUILD   := $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 

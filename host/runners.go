@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -25,6 +26,7 @@ type runners struct {
 type routes struct {
 	table  *router.Table
 	byName map[string]*plugin.Plugin
+	out    string // what to say of plugins that are not in the table
 }
 
 func newRunners() *runners {
@@ -54,6 +56,7 @@ func (r *runners) load(set *plugin.Set) {
 	v := &routes{byName: map[string]*plugin.Plugin{}}
 	var all []router.Runner
 	if set != nil {
+		v.out = outOfService(set)
 		for _, p := range set.Plugins() {
 			var kinds []task.Kind
 			for _, k := range p.Kinds() {
@@ -102,7 +105,7 @@ func (r *runners) Static(spec *task.Spec) error {
 		if errors.As(err, &refused) {
 			return err
 		}
-		return unroutable(spec, err)
+		return unroutable(spec, err, v.out)
 	}
 	var first task.FieldErrors
 	for _, n := range names {
@@ -118,14 +121,29 @@ func (r *runners) Static(spec *task.Spec) error {
 }
 
 // unroutable is the refusal of a spec that no runner may take, with the field that is to be changed.
-func unroutable(spec *task.Spec, err error) *task.Error {
+func unroutable(spec *task.Spec, err error, out string) *task.Error {
 	path := "spec.workload.kind"
 	var none *router.NoRunnerError
 	if errors.As(err, &none) && slices.Contains(none.Kinds, spec.Workload.Type()) {
 		path = "spec.runnerSelector"
 	}
+	message := err.Error() + out
 	return &task.Error{
-		Reason: task.ReasonNoRunner, Message: err.Error(), Err: err,
-		Violations: task.FieldErrors{{Path: path, Message: err.Error()}},
+		Reason: task.ReasonNoRunner, Message: message, Err: err,
+		Violations: task.FieldErrors{{Path: path, Message: message}},
 	}
+}
+
+// outOfService names the plugins that cannot be asked because they never said what they run.
+func outOfService(set *plugin.Set) string {
+	var names []string
+	for _, p := range set.Status() {
+		if len(p.Kinds) == 0 && p.State != task.PluginDisabled {
+			names = append(names, fmt.Sprintf("%s is %s", p.Name, p.State))
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return "; plugins that cannot be asked: " + strings.Join(names, ", ") + " (solti-host plugin list says why)"
 }

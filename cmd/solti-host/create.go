@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -15,8 +16,13 @@ func (a *app) create() *cobra.Command {
 	c.Long = `Submit new tasks. When it returns without an error they are on disk. A name that is taken is refused; a
 task without a name gets one.`
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		n := 0 // tasks so far: each has a key of its own
 		return a.submit(c.Context(), *files, func(ctx context.Context, host *client.Client, t *task.Task) (*task.Task, string, error) {
-			stored, err := host.Create(ctx, t, o)
+			one := o
+			if n++; o.IdempotencyKey != "" && n > 1 {
+				one.IdempotencyKey += "/" + strconv.Itoa(n)
+			}
+			stored, err := host.Create(ctx, t, one)
 			return stored, "created", err
 		})
 	}

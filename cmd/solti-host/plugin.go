@@ -63,7 +63,7 @@ func pluginRows(t *tabular, plugins []task.Plugin, wide bool) {
 func kinds(p task.Plugin) string {
 	var names []string
 	for _, k := range p.Kinds {
-		names = append(names, strings.TrimPrefix(k.APIVersion, task.ReservedGroup+"/")+"/"+k.Kind)
+		names = append(names, k.APIVersion+" "+k.Kind)
 	}
 	return strings.Join(names, ",")
 }

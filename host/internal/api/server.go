@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -185,7 +186,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		f()
 	}
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return fmt.Errorf("requests were cut off: %w", context.Cause(ctx))
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func names(r Result) (accepted, rejected []string) {
 	return accepted, rejected
 }
 
-func TestScanTakesOnlyFilesWithPluginNames(t *testing.T) {
+func TestScanTakesOnlyFilesWithPluginNamesAndNamesTheMisnamed(t *testing.T) {
 	dir := pluginDir(t)
 	for _, f := range []string{
 		"solti-runner-b", "solti-runner-a", "solti-runner-a2-x",
@@ -64,8 +64,9 @@ func TestScanTakesOnlyFilesWithPluginNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, bad := names(r)
-	if want := []string{"a", "a2-x", "b"}; !slices.Equal(got, want) || len(bad) != 0 {
-		t.Errorf("accepted %q, rejected %q, want %q and none", got, bad, want)
+	misnamed := []string{"", "1", "A", strings.Repeat("a", 64), "dir"}
+	if want := []string{"a", "a2-x", "b"}; !slices.Equal(got, want) || !slices.Equal(bad, misnamed) {
+		t.Errorf("accepted %q, rejected %q, want %q and %q", got, bad, want, misnamed)
 	}
 	sum := sha256.Sum256([]byte(script))
 	if want := hex.EncodeToString(sum[:]); r.Accepted[0].SHA256 != want {

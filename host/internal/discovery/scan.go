@@ -78,6 +78,9 @@ func Scan(dir string, order []string) (Result, error) {
 	for _, e := range entries { // sorted by name
 		if name, ok := pluginName(e); ok {
 			r.add(real, name)
+		} else if why := misnamed(e); why != nil {
+			why.Path = filepath.Join(real, e.Name())
+			r.Rejected = append(r.Rejected, *why)
 		}
 	}
 	r.arrange(order)
@@ -88,6 +91,24 @@ func Scan(dir string, order []string) (Result, error) {
 func pluginName(e fs.DirEntry) (string, bool) {
 	name, ok := strings.CutPrefix(e.Name(), Prefix)
 	return name, ok && ValidName(name) && !e.IsDir()
+}
+
+// misnamed says what is wrong with an entry that is called like a plugin and cannot be one; nil means
+// that it is not meant to be one.
+func misnamed(e fs.DirEntry) *Rejection {
+	name, ok := strings.CutPrefix(e.Name(), Prefix)
+	switch {
+	case !ok:
+		return nil
+	case e.IsDir():
+		return &Rejection{Name: name, Reason: "it is a directory", Remedy: "put the binary itself into the plugins directory"}
+	case !ValidName(name) && !strings.ContainsAny(name, ".~"): // side files of a plugin, such as its checksum or a backup
+		return &Rejection{
+			Name: name, Reason: fmt.Sprintf("%q is no name for a plugin", name),
+			Remedy: "begin it with a letter and use a-z, 0-9 and hyphens only, at most 63",
+		}
+	}
+	return nil
 }
 
 func (r *Result) add(dir, name string) {

@@ -167,7 +167,7 @@ func (p *Plugin) pause(e end, wait time.Duration, quarantine bool) (asked bool) 
 		c := p.set.o.Timing.Crash
 		reason := fmt.Sprintf("%d exits within %s, each before it was ready or within %s of that; the last: %s",
 			c.Quarantine, c.Window, c.Early, e.why)
-		p.log.Error("plugin quarantined: it is not launched again until it is reset", "reason", reason)
+		p.log.Error("plugin quarantined: it is not launched again before the host is restarted", "reason", reason)
 		p.change(func(v *view) { v.state, v.reason = task.PluginQuarantined, task.Truncate(reason) })
 	} else {
 		t := time.NewTimer(wait)
