@@ -29,7 +29,9 @@ var killSettings = []string{"grace: 300ms", "queue: {slotLimit: 20}", "concurren
 const afterDeath = 5 * time.Second
 
 func TestKilledHostKeepsItsPromises(t *testing.T) {
-	survive(t, 0, kills())
+	for range rounds() {
+		survive(t, 0, kills())
+	}
 }
 
 // As another user there are no cgroups: what is left is found by session, lock and environment.
@@ -37,7 +39,13 @@ func TestKilledHostKeepsItsPromisesWithoutPrivileges(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to become another user")
 	}
-	survive(t, nobody, max(kills()/10, 1))
+	n := kills()
+	if !long() && *killsFlag == 0 {
+		n /= 10
+	}
+	for range rounds() {
+		survive(t, nobody, n)
+	}
 }
 
 // A campaign is one run of kills.
@@ -57,7 +65,7 @@ type campaign struct {
 // survive kills the host n times and checks what is left.
 func survive(t *testing.T, uid, n int) {
 	s := seed()
-	t.Logf("again: go test ./chaos -run '^%s$' -seed=%d -kills=%d", t.Name(), s, *killsFlag)
+	t.Logf("again: go test ./chaos -run '^%s$' -seed=%d -kills=%d", t.Name(), s, n)
 	began := time.Now()
 	c := &campaign{world: setup(t, uid, killSettings...), dice: rand.New(rand.NewPCG(s, 0))} //nolint:gosec // repeatable
 	evidence := c.run(s, func() {

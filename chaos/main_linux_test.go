@@ -15,7 +15,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "choices of the submitters and moments of the kills; 0 takes a new one")
-	killsFlag = flag.Int("kills", 0, "how often the host is killed; 0 means 200, in short tests 20, in long ones 2000")
+	killsFlag = flag.Int("kills", 0, "how often the host is killed; 0 means 200, in short tests 20")
 )
 
 // programs are the binaries under test.
@@ -96,17 +96,24 @@ func copyProgram(to, from string) error {
 // long reports whether the tests may take their time.
 func long() bool { return os.Getenv("SOLTI_LONG") == "1" }
 
+// kills returns how often the host of one campaign is killed.
 func kills() int {
 	switch {
 	case *killsFlag > 0:
 		return *killsFlag
 	case testing.Short():
 		return 20
-	case long():
-		return 2000
 	default:
 		return 200
 	}
+}
+
+// rounds returns how many campaigns there are, each with a seed of its own.
+func rounds() int {
+	if long() && *seedFlag == 0 {
+		return 10
+	}
+	return 1
 }
 
 func seed() uint64 {

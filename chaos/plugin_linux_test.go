@@ -281,6 +281,9 @@ func TestAKilledPluginHarmsNobodyElse(t *testing.T) {
 
 // A plugin that hangs is found by its silence.
 func TestAStoppedPluginIsFoundByItsSilence(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
 	t.Parallel()
 	w, n := pluginLoad(t)
 	defer w.leave(n)
