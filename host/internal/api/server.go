@@ -52,6 +52,7 @@ type Server struct {
 	stop     context.CancelCauseFunc
 	failed   chan error
 	serving  sync.WaitGroup // one for each listener
+	silent   silent
 
 	mu      sync.Mutex
 	closed  bool           // guarded by mu; no further listener is taken
@@ -135,6 +136,7 @@ func (s *Server) serveHTTP(l net.Listener, g guard) error {
 		WriteTimeout:      bodyTimeout + writeTimeout, // handlers set their own before they write
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         s.silent.changed,
 		ErrorLog:          s.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}
 	s.mu.Lock()
@@ -169,6 +171,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Unlock()
 
 	s.stop(task.ErrClosed)
+	s.silent.close()
 	var stopping sync.WaitGroup
 	for _, srv := range servers {
 		stopping.Go(func() {
