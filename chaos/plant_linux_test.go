@@ -40,7 +40,9 @@ func TestAHostThatForgetsIsFoundOut(t *testing.T) {
 	for _, v := range oracle.Check(evidence) {
 		found[v.Rule]++
 	}
-	for _, rule := range []oracle.Rule{oracle.Acknowledged, oracle.Effects, oracle.Numbers} {
+	// A number that was forgotten is found twice only if its slot gets it again, which is a matter of
+	// luck: the oracle's own tests plant that.
+	for _, rule := range []oracle.Rule{oracle.Acknowledged, oracle.Effects} {
 		if found[rule] == 0 {
 			t.Errorf("two lives of the host were forgotten and no violation of %q was found; found %v", rule, found)
 		}
