@@ -61,7 +61,7 @@ func newNeighbours(w *world) *neighbours {
 
 // one runs a task from its submission to its end.
 func (n *neighbours) one(slot int) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) //nolint:usetesting // it is ended in order, not cut off
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // it is ended in order, not cut off
 	defer cancel()
 	raw := fmt.Sprintf(`{"lines": %d, "every": "10ms"}`, steadyLines)
 	began := time.Now()

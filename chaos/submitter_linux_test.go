@@ -165,7 +165,7 @@ func (s *submitter) submitOrdered() *oracle.Op {
 
 // ask makes a request and writes it down. Call fills in what an acknowledgement shows.
 func (s *submitter) ask(op oracle.Op, call func(ctx context.Context, op *oracle.Op) error) *oracle.Op {
-	ctx, cancel := context.WithTimeout(context.Background(), requestLimit) //nolint:usetesting // the request outlives the end of the test's load
+	ctx, cancel := context.WithTimeout(context.Background(), requestLimit) // the request outlives the end of the test's load
 	defer cancel()
 	op.Life = int(s.life.Load())
 	op.Answer, op.Reason = s.answerTo(call(ctx, &op))

@@ -43,7 +43,7 @@ func setup(t *testing.T, uid int, settings ...string) *world {
 	if _, err := exec.LookPath("flock"); err != nil {
 		t.Fatalf("payloads need flock, of package util-linux: %v", err)
 	}
-	dir, err := os.MkdirTemp("", "chaos")
+	dir, err := os.MkdirTemp("", "chaos") //nolint:usetesting // a short path, and it stays when the test fails
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func (w *world) remove() {
 
 // sweep kills all processes that carry the world's mark or use its files.
 func (w *world) sweep() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) //nolint:usetesting // it is called at the end of the test
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // it is called at the end of the test
 	defer cancel()
 	for {
 		left, err := w.Processes()
