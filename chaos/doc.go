@@ -17,9 +17,9 @@
 //
 // # Running it
 //
-//	go test ./chaos                          200 kills, and 20 as another user; some minutes
-//	go test ./chaos -short                   20 kills, and 2 as another user
-//	go test ./chaos -seed=N -kills=M         the same choices again
+//	go test -count=1 ./chaos                 200 kills, and 20 as another user; some minutes
+//	go test -count=1 ./chaos -short          20 kills, and 2 as another user
+//	go test -count=1 ./chaos -seed=N         the same choices again
 //	SOLTI_LONG=1 go test ./chaos -timeout=3h ten times that, and as another user as often
 //
 // CHAOS_HOST and CHAOS_PLUGINS name a solti-host and a directory with solti-runner-subprocess to be
