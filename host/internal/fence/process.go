@@ -47,14 +47,19 @@ const (
 	lastPause  = 100 * time.Millisecond
 )
 
+// headStart is in how many looks at the process table a process is spared as long as it has living
+// descendants. They take half a second.
+const headStart = 10
+
 // Kill kills every process that match accepts, with all its descendants, until two looks in a row find
 // none, or ctx ends. The error then names some of those that are left.
 //
-// A process with living descendants is stopped first and killed after them: what it has started
-// stays below it, or below an ancestor that adopts orphans, and can be seen until it is dead.
+// Descendants are killed first: what they have started goes to an ancestor that adopts orphans, and
+// can be seen as long as that one lives. A process that starts new ones faster than they are killed
+// gets no more than the head start.
 func Kill(ctx context.Context, match func(Process) bool) error {
 	pause := firstPause
-	for clean := 0; clean < 2; {
+	for clean, look := 0, 0; clean < 2; look++ {
 		left, err := trees(match)
 		if err != nil {
 			return err
@@ -64,7 +69,7 @@ func Kill(ctx context.Context, match func(Process) bool) error {
 			continue
 		}
 		clean = 0
-		if err := killLeaves(left); err != nil {
+		if err := killAll(left, look < headStart); err != nil {
 			return err
 		}
 		if err := sleep(ctx, pause); err != nil {
@@ -75,21 +80,19 @@ func Kill(ctx context.Context, match func(Process) bool) error {
 	return nil
 }
 
-// killLeaves kills those of a set of processes that are parents of none of the others, and stops the
-// rest before.
-func killLeaves(set []Process) error {
-	parents := make(map[int]bool, len(set))
+// killAll kills a set of processes, and with spare not those that have descendants and no ancestors
+// in it.
+func killAll(set []Process, spare bool) error {
+	in, parents := make(map[int]bool, len(set)), make(map[int]bool, len(set))
 	for _, p := range set {
-		parents[p.Parent] = true
+		in[p.PID], parents[p.Parent] = true, true
 	}
-	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
-		for _, p := range set {
-			if parents[p.PID] != (sig == syscall.SIGSTOP) {
-				continue
-			}
-			if err := signalExactly(p.PID, p.Start, sig); err != nil && !errors.Is(err, ErrGone) {
-				return fmt.Errorf("kill process %d: %w", p.PID, err)
-			}
+	for _, p := range set {
+		if spare && parents[p.PID] && !in[p.Parent] {
+			continue
+		}
+		if err := signalExactly(p.PID, p.Start, syscall.SIGKILL); err != nil && !errors.Is(err, ErrGone) {
+			return fmt.Errorf("kill process %d: %w", p.PID, err)
 		}
 	}
 	return nil
