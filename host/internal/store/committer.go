@@ -16,8 +16,13 @@ const (
 	groupUnits  = 512
 	groupBytes  = 1 << 20
 	acceptUnits = 4096
-	acceptBytes = 8 << 20
+	acceptBytes = 4 << 20
 )
+
+// Outstanding bounds the bytes of submissions that may have been let in and are not durable. A store's
+// reserve should hold them with what the store adds to them, so that they still become durable when the
+// disk is found full.
+const Outstanding = acceptBytes + groupBytes
 
 // The waits between attempts to write to a full disk.
 const (

@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -122,6 +123,53 @@ func TestCommitterOutlastsAFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	want.Check(t, s, true)
+}
+
+// TestReserveHoldsWhatWasLetIn has as many submissions on their way as there can be when the disk is
+// found full. All become durable although nobody makes room, and so do the ends of what runs.
+func TestReserveHoldsWhatWasLetIn(t *testing.T) {
+	for name, size := range map[string]int{"small": 100, "large": 200_000} {
+		t.Run(name, func(t *testing.T) {
+			dir := smallDisk(t, "40m")
+			s := open(t, dir, Options{Now: early})
+			defer s.Close()
+			h, want := storetest.NewHistory(), storetest.NewModel()
+			var ends []event.Record
+			for i := range 100 {
+				r := h.Accept(fmt.Sprint("running-", i), 100)
+				running := []event.Record{r, h.Start(r.Task.Metadata.UID)}
+				if err := s.Commit(running); err != nil {
+					t.Fatal(err)
+				}
+				want.Apply(running...)
+				ends = append(ends, h.End(r.Task.Metadata.UID, true))
+			}
+			fillDisk(t, filepath.Join(filepath.Dir(dir), "ballast"))
+			var records []event.Record
+			for sum := 0; sum < store.Outstanding && len(records) < 4096+512; sum += size + 600 {
+				records = append(records, h.Accept(fmt.Sprint("let-in-", len(records)), size))
+			}
+			records = append(records, ends...)
+			c := store.NewCommitter(s, store.CommitterOptions{})
+			answers := make(chan error, len(records))
+			for _, r := range records {
+				want.Apply(r)
+				c.Append([]event.Record{r}, func(err error) { answers <- err })
+			}
+			for range records {
+				if err := <-answers; err != nil {
+					t.Fatalf("a unit was answered %v", err)
+				}
+			}
+			if err := c.Accepting(); !errors.Is(err, task.ErrUnavailable) {
+				t.Errorf("Accepting on a full disk: %v", err)
+			}
+			if err := c.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			want.Check(t, s, true)
+		})
+	}
 }
 
 // fillDisk writes a file until nothing more fits.

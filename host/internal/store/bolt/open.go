@@ -23,7 +23,7 @@ type Options struct {
 	Logger       hclog.Logger
 	Now          func() time.Time // wall time, for the expiry of keys; nil means time.Now
 	LockWait     time.Duration    // how long to wait for another host to end; 0 means 2 s
-	Reserve      int64            // bytes kept for a full disk; 0 means 8 MiB
+	Reserve      int64            // bytes kept for a full disk; 0 means three times store.Outstanding
 	CompactAbove int64            // files up to this size are not compacted at start; 0 means 256 MiB
 }
 
@@ -38,7 +38,7 @@ func (o Options) defaulted() Options {
 		o.LockWait = 2 * time.Second
 	}
 	if o.Reserve == 0 {
-		o.Reserve = 8 << 20
+		o.Reserve = 3 * store.Outstanding // pages that are half full, and copies of those that change
 	}
 	if o.CompactAbove == 0 {
 		o.CompactAbove = 256 << 20
