@@ -201,10 +201,8 @@ func (m *machine) turnOver(e *entry) {
 	}
 	m.record(e, event.Updated, nil, reset)
 	switch {
-	case e.owns():
+	case e.owns(), e.book.Head:
 		m.makeReady(e)
-	case e.book.Head:
-		m.build(e)
 	default:
 		e.state = queued
 	}

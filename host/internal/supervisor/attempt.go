@@ -34,12 +34,7 @@ func (in buildDone) apply(m *machine) {
 	case in.err == nil:
 		e.prebuilt = true
 		m.assign(e, in.runner)
-		if e.owns() {
-			m.awaitPermit(e)
-		} else {
-			e.state = built
-			m.evict(e.slot.owner)
-		}
+		m.advance(e)
 	case errors.As(in.err, &later):
 		m.awaitRunner(e)
 		m.timers.set(e, m.now.Add(later.After))

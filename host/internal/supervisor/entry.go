@@ -12,7 +12,7 @@ type state uint8
 
 const (
 	queued   state = iota // waits in its slot's queue
-	ready                 // owns its slot, waits for a place in the window
+	ready                 // owns its slot, or is to replace who does; waits for a place in the window
 	building              // a build is on its way
 	built                 // built; waits for a permit, or as a replacement for its slot
 	running               // an attempt was decided on and is not over
@@ -47,6 +47,10 @@ func (e *entry) name() task.Name { return e.task.Metadata.Name }
 
 // owns reports whether e is the owner of its slot.
 func (e *entry) owns() bool { return e.slot != nil && e.slot.owner == e }
+
+// stands reports whether e belongs into the line of those in state s. Only the line for the window
+// takes replacements too: they are built before they own their slot.
+func (e *entry) stands(s state) bool { return e.state == s && (e.owns() || s == ready) }
 
 // stopIntent returns why the task is to end with its attempt, or nothing. A replacement does not mean
 // a generation that goes to another slot.

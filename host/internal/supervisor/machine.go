@@ -21,8 +21,9 @@ type limits struct {
 // A machine takes every decision. It is a value without goroutines: step is its only way in.
 type machine struct {
 	limits
-	epoch string // part of every resource version
-	index Index
+	epoch  string // part of every resource version
+	index  Index
+	newUID func(time.Time) task.UID
 
 	count   event.Counters
 	entries map[task.UID]*entry   // what is not over
@@ -31,23 +32,37 @@ type machine struct {
 	keys    map[string]*event.Key // idempotency keys in use
 	limbo   limbo                 // ends and removals that the index may not have yet
 	timers  timers
-
-	ready   fifo                    // owners that wait for a place in the window
-	built   fifo                    // those that wait for a permit
-	room    func(runner string) int // attempts at one time; 0 means any number
-	runs    map[string]int          // attempts by runner
-	crowds  map[string]*fifo        // those that wait for room, by runner
-	used    int                     // permits
-	inside  int                     // places in the window
-	tokens  uint64
-	wakes   uint64 // times that runners have changed
-	units   uint64 // steps so far
 	closing bool
-	newUID  func(time.Time) task.UID
 
-	now time.Time // of this step
-	u   float64   // the dice of this step, in [0, 1)
-	out unit
+	lines
+	crews
+	moment
+}
+
+// The lines are what entries stand in on their way to an attempt.
+type lines struct {
+	ready  fifo // those that wait for a place in the window
+	built  fifo // owners that wait for a permit
+	inside int  // places taken in the window
+	used   int  // permits taken
+	tokens uint64
+}
+
+// The crews are what is known of the runners.
+type crews struct {
+	room   func(runner string) int // attempts at one time; 0 means any number, less than 0 that it is not ready
+	runs   map[string]int          // attempts by runner
+	crowds map[string]*fifo        // those that wait for room, by runner
+	wakes  uint64                  // times that runners have changed
+}
+
+// A moment is what a step has to go by, and what comes of it.
+type moment struct {
+	units uint64 // steps so far
+	now   time.Time
+	u     float64 // the dice, in [0, 1)
+	out   unit
+	fresh []*entry // those that got in line
 }
 
 // A unit is what one step decided.
@@ -65,7 +80,7 @@ func newMachine(l limits, epoch string, count event.Counters, index Index) *mach
 		limits: l, epoch: epoch, count: count, index: index,
 		entries: map[task.UID]*entry{}, names: map[task.Name]*entry{}, slots: map[task.Slot]*slot{},
 		keys: map[string]*event.Key{}, limbo: limbo{names: map[task.Name]ending{}}, newUID: task.NewUID,
-		room: func(string) int { return 0 }, runs: map[string]int{}, crowds: map[string]*fifo{},
+		crews: crews{room: func(string) int { return 0 }, runs: map[string]int{}, crowds: map[string]*fifo{}},
 	}
 }
 
@@ -73,10 +88,12 @@ func newMachine(l limits, epoch string, count event.Counters, index Index) *mach
 // units of the first so many steps are durable by now.
 func (m *machine) step(in input, now time.Time, u float64, durable uint64) unit {
 	m.units++
-	m.now, m.u, m.out = now, u, unit{}
+	m.now, m.u, m.out, m.fresh = now, u, unit{}, m.fresh[:0]
 	m.limbo.settle(durable)
 	in.apply(m)
 	m.pump()
+	m.sayPermit()
+	clear(m.fresh)
 	return m.out
 }
 
@@ -87,7 +104,7 @@ func (m *machine) pump() {
 		if e == nil {
 			break
 		}
-		if m.detain(e) {
+		if e.owns() && m.detain(e) {
 			continue
 		}
 		m.inside++
@@ -109,10 +126,22 @@ func (m *machine) pump() {
 // makeRunnable builds e, unless that has been done.
 func (m *machine) makeRunnable(e *entry) {
 	if e.prebuilt {
-		m.awaitPermit(e)
+		m.advance(e)
 		return
 	}
 	m.build(e)
+}
+
+// advance goes on with what has been built: an owner gets in line for a permit, and a replacement
+// stops the owner of its slot.
+func (m *machine) advance(e *entry) {
+	if e.owns() {
+		m.awaitPermit(e)
+		return
+	}
+	m.leaveWindow(e)
+	e.state = built
+	m.evict(e.slot.owner)
 }
 
 func (m *machine) build(e *entry) {
@@ -148,9 +177,10 @@ func (m *machine) awaitPermit(e *entry) {
 		return
 	}
 	m.built.push(e, built)
+	m.fresh = append(m.fresh, e)
 }
 
-// makeReady puts an owner at the end of the line for the window.
+// makeReady puts an owner, or what is to replace one, at the end of the line for the window.
 func (m *machine) makeReady(e *entry) {
 	e.state = ready
 	if e.book.System {
@@ -158,6 +188,20 @@ func (m *machine) makeReady(e *entry) {
 		return
 	}
 	m.ready.push(e, ready)
+	m.fresh = append(m.fresh, e)
+}
+
+// sayPermit lets the status of those that got in line in this step, and are still there for want of a
+// permit, say so.
+func (m *machine) sayPermit() {
+	if m.permits <= 0 || m.used < m.permits {
+		return
+	}
+	for _, e := range m.fresh {
+		if (e.stands(ready) || e.stands(built)) && e.owns() && e.task.Status.Waiting != "permit" {
+			m.record(e, event.Updated, nil, func(t *task.Task) { t.Status.Waiting, t.Status.NextAt = "permit", time.Time{} })
+		}
+	}
 }
 
 // leaveWindow gives e's place in the window to others.
@@ -235,11 +279,7 @@ func (tick) apply(m *machine) {
 // wake goes on with an entry that waited for a time, or for its runner.
 func (m *machine) wake(e *entry) {
 	m.timers.clear(e)
-	if e.owns() {
-		m.makeReady(e)
-		return
-	}
-	m.build(e)
+	m.makeReady(e)
 }
 
 // nextTick returns when the next tick is due.
@@ -270,7 +310,7 @@ func (runnersChanged) apply(m *machine) {
 	}
 }
 
-// A fifo is a line of owners. Those that have moved on meanwhile are skipped when their turn comes,
+// A fifo is a line of entries. Those that have moved on meanwhile are skipped when their turn comes,
 // and dropped before they are the greater part.
 type fifo struct {
 	line  []*entry
@@ -281,17 +321,17 @@ func (f *fifo) push(e *entry, as state) {
 	if f.line = append(f.line, e); len(f.line) <= f.sweep {
 		return
 	}
-	f.line = slices.DeleteFunc(f.line, func(e *entry) bool { return e.state != as || !e.owns() })
+	f.line = slices.DeleteFunc(f.line, func(e *entry) bool { return !e.stands(as) })
 	f.sweep = 2*len(f.line) + 64
 }
 
-// pop returns the first that still owns its slot and is in state want, or nil.
+// pop returns the first that still stands there for the sake of want, or nil.
 func (f *fifo) pop(want state) *entry {
 	for len(f.line) > 0 {
 		e := f.line[0]
 		f.line[0] = nil
 		f.line = f.line[1:]
-		if e.state == want && e.owns() {
+		if e.stands(want) {
 			return e
 		}
 	}

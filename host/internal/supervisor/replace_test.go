@@ -2,6 +2,9 @@ package supervisor
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,4 +73,69 @@ func TestASuccessIsNotThatOfALaterGeneration(t *testing.T) {
 			expect(t, b.wait("new"), task.OutcomeCompleted, task.ReasonSucceeded, task.Succeeded)
 		})
 	}
+}
+
+// Replacements take their turn in the window like everybody else: a hundred of them do not become a
+// hundred builds at one time.
+func TestReplacementsAreBuiltWithinTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const window, slots = 4, 100
+		b := setup(t, Options{Window: window})
+		var mu sync.Mutex
+		now, most := 0, 0
+		b.build = func(context.Context, *task.Task) error {
+			mu.Lock()
+			now++
+			most = max(most, now)
+			mu.Unlock()
+			time.Sleep(50 * time.Millisecond)
+			mu.Lock()
+			now--
+			mu.Unlock()
+			return nil
+		}
+		b.run = func(ctx context.Context, a Attempt) Result {
+			a.Started()
+			if strings.HasPrefix(string(a.Task.Metadata.Name), "new") {
+				return Result{End: policy.Success}
+			}
+			<-ctx.Done()
+			return Result{End: policy.Stopped}
+		}
+		for _, name := range []string{"old", "new"} {
+			for i := range slots {
+				b.submit(task.Name(fmt.Sprint(name, i)), func(s *task.Spec) {
+					s.Slot, s.Admission = task.Slot(fmt.Sprint("slot", i)), task.Replace
+				})
+			}
+			time.Sleep(time.Minute)
+		}
+		for i := range slots {
+			expect(t, b.wait(task.Name(fmt.Sprint("old", i))), task.OutcomeCanceled, task.ReasonReplaced, task.Canceled)
+			expect(t, b.wait(task.Name(fmt.Sprint("new", i))), task.OutcomeCompleted, task.ReasonSucceeded, task.Succeeded)
+		}
+		if most != window {
+			t.Errorf("%d builds at one time, want %d", most, window)
+		}
+	})
+}
+
+func TestAnHeirThatWaitsForAPermitSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, Options{Permits: 1})
+		b.run = func(ctx context.Context, a Attempt) Result {
+			time.Sleep(time.Minute)
+			return Result{End: policy.Success}
+		}
+		first := b.submit("first", func(s *task.Spec) { s.Slot = "x" })
+		b.submit("other", func(s *task.Spec) { s.Slot = "y" })
+		b.submit("heir", func(s *task.Spec) { s.Slot, s.Admission = "x", task.Queue })
+		b.wait(first.Metadata.Name)
+		synctest.Wait()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if got := b.last["heir"].Status.Waiting; got != "permit" {
+			t.Errorf("it waits for %q, want a permit", got)
+		}
+	})
 }

@@ -119,7 +119,7 @@ func (m *machine) replace(e *entry, s *slot, kind event.Kind) {
 		victim.book.Stop = task.ReasonReplaced
 		m.record(victim, event.Stopping, nil, nil)
 	}
-	m.build(e)
+	m.makeReady(e)
 }
 
 // nameIt gives t a name if it has none, and refuses one that is taken.
