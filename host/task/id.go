@@ -24,6 +24,15 @@ func NewUID(t time.Time) UID {
 	return u
 }
 
+// Time returns when the task was created, in UTC and whole milliseconds, as its UID tells.
+func (u UID) Time() time.Time {
+	var ms int64
+	for _, b := range u[:6] {
+		ms = ms<<8 | int64(b)
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
 // ErrUID says that a text is not a UID.
 var ErrUID = errors.New("not a UUID such as 0197a0c2-7b1e-7c3d-9a4f-5e6b7c8d9e0f")
 

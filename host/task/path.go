@@ -18,6 +18,10 @@ func field(path, name string) string {
 	return path + "." + name
 }
 
+// FieldPath returns the path of the member name of the object at path, as the paths of a [FieldError]
+// are written.
+func FieldPath(path, name string) string { return field(path, name) }
+
 // element returns the path of an element of the array at path.
 func element(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 

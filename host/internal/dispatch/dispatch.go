@@ -14,7 +14,7 @@ import (
 
 // A Supervisor accepts tasks.
 type Supervisor interface {
-	Submit(ctx context.Context, s supervisor.Submission) (*task.Task, task.UID, error)
+	Submit(ctx context.Context, s supervisor.Submission) (*task.Task, *event.Key, error)
 	Apply(ctx context.Context, c supervisor.Change) (*task.Task, task.Applied, error)
 }
 
@@ -72,14 +72,31 @@ func (p *Pipeline) Create(ctx context.Context, t *task.Task, o CreateOptions) (*
 	if o.Key != "" {
 		s.Key = &event.Key{Text: o.Key, Digest: o.Digest, Expires: time.Now().Add(KeyTTL).UTC().Truncate(time.Second)}
 	}
-	stored, uid, err := p.Supervisor.Submit(ctx, s)
+	stored, key, err := p.Supervisor.Submit(ctx, s)
 	if err != nil || stored != nil {
 		return stored, err
 	}
-	if stored, err = p.Tasks.GetUID(uid); errors.Is(err, task.ErrNotFound) {
-		err = fmt.Errorf("the task that this idempotency key made is gone by now: %w", task.ErrNotFound)
+	if stored, err = p.Tasks.GetUID(key.UID); errors.Is(err, task.ErrNotFound) {
+		return firstAnswer(t, key), nil
 	}
 	return stored, err
+}
+
+// firstAnswer returns a task that has been forgotten as it was answered when it was submitted as t. It
+// has no resource version, since there is no resource any more.
+func firstAnswer(t *task.Task, key *event.Key) *task.Task {
+	f, at := fresh(t), key.UID.Time()
+	f.Metadata.Name, f.Metadata.UID = key.Name, key.UID
+	f.Metadata.Generation, f.Metadata.CreationTimestamp = 1, at
+	f.Status = task.Status{Phase: task.Pending, ObservedGeneration: 1}
+	if key.Busy {
+		f.Status.Phase = task.Canceled
+		f.Status.Outcome = &task.Outcome{
+			Kind: task.OutcomeRejected, Reason: task.ReasonSlotBusy, FinishedAt: at,
+			Message: fmt.Sprintf("slot %s was busy", t.Spec.Slot),
+		}
+	}
+	return f
 }
 
 // ApplyOptions change what Apply does.

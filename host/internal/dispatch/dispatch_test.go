@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/soltihq/solti-host/host/internal/dispatch"
+	"github.com/soltihq/solti-host/host/internal/event"
 	"github.com/soltihq/solti-host/host/internal/supervisor"
 	"github.com/soltihq/solti-host/host/task"
 )
@@ -26,7 +27,7 @@ type world struct {
 	stored                            map[task.Name]*task.Task
 
 	submission supervisor.Submission
-	submit     func(s supervisor.Submission) (*task.Task, task.UID, error)
+	submit     func(s supervisor.Submission) (*task.Task, *event.Key, error)
 	changes    []supervisor.Change
 	apply      func(c supervisor.Change) (*task.Task, task.Applied, error)
 	checked    *task.Task
@@ -35,7 +36,7 @@ type world struct {
 func setup() *world {
 	w := &world{
 		stored: map[task.Name]*task.Task{},
-		submit: func(s supervisor.Submission) (*task.Task, task.UID, error) { return s.Task, task.UID{}, nil },
+		submit: func(s supervisor.Submission) (*task.Task, *event.Key, error) { return s.Task, nil, nil },
 		apply: func(c supervisor.Change) (*task.Task, task.Applied, error) {
 			return c.Task, task.AppliedCreated, nil
 		},
@@ -51,7 +52,7 @@ func (w *world) note(what string, err error) error {
 
 type fakeSupervisor struct{ *world }
 
-func (f fakeSupervisor) Submit(_ context.Context, s supervisor.Submission) (*task.Task, task.UID, error) {
+func (f fakeSupervisor) Submit(_ context.Context, s supervisor.Submission) (*task.Task, *event.Key, error) {
 	_ = f.note("submit", nil)
 	f.submission = s
 	return f.submit(s)
@@ -168,7 +169,7 @@ func TestCreateHandsOnWhatASubmitterMayWrite(t *testing.T) {
 func TestIdempotencyKey(t *testing.T) {
 	w, first := setup(), stored("a", nil)
 	w.stored["a"] = first
-	w.submit = func(supervisor.Submission) (*task.Task, task.UID, error) { return nil, first.Metadata.UID, nil }
+	w.submit = func(supervisor.Submission) (*task.Task, *event.Key, error) { return nil, &event.Key{UID: first.Metadata.UID, Name: "a"}, nil }
 	got, err := w.Create(t.Context(), newTask("a"), dispatch.CreateOptions{Key: "k", Digest: [32]byte{1}})
 	if err != nil || got != first {
 		t.Errorf("a repetition gave %v, %v; want the task of the first", got, err)
@@ -177,9 +178,30 @@ func TestIdempotencyKey(t *testing.T) {
 	if key.Text != "k" || key.Digest != [32]byte{1} || time.Until(key.Expires) < dispatch.KeyTTL-time.Minute || time.Until(key.Expires) > dispatch.KeyTTL {
 		t.Errorf("submitted with %+v", key)
 	}
-	w.submit = func(supervisor.Submission) (*task.Task, task.UID, error) { return nil, task.UID{}, task.ErrKeyReused }
+	w.submit = func(supervisor.Submission) (*task.Task, *event.Key, error) { return nil, nil, task.ErrKeyReused }
 	if _, err := w.Create(t.Context(), newTask("a"), dispatch.CreateOptions{Key: "k"}); !errors.Is(err, task.ErrKeyReused) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestRepetitionAfterTheTaskIsForgotten(t *testing.T) {
+	w, at := setup(), time.Date(2026, 5, 1, 12, 0, 0, 5e6, time.UTC)
+	key := &event.Key{UID: task.NewUID(at), Name: "subprocess-a-1"}
+	w.submit = func(supervisor.Submission) (*task.Task, *event.Key, error) { return nil, key, nil }
+	for _, key.Busy = range []bool{false, true} {
+		in := newTask("")
+		got, err := w.Create(t.Context(), in, dispatch.CreateOptions{Key: "k"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		md := got.Metadata
+		if md.UID != key.UID || md.Name != key.Name || !md.CreationTimestamp.Equal(at) || md.Generation != 1 || !got.Spec.Equal(&in.Spec) {
+			t.Errorf("got %+v", got)
+		}
+		phase := map[bool]task.Phase{false: task.Pending, true: task.Canceled}[key.Busy]
+		if got.Status.Phase != phase || got.Status.Done() != key.Busy {
+			t.Errorf("busy %v: status %+v", key.Busy, got.Status)
+		}
 	}
 }
 

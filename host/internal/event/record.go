@@ -64,5 +64,7 @@ type Key struct {
 	Text    string
 	Digest  [32]byte // of the request
 	UID     task.UID
+	Name    task.Name
+	Busy    bool // the task was rejected at once, for a busy slot
 	Expires time.Time
 }

@@ -1,6 +1,9 @@
 package supervisor
 
-import "github.com/soltihq/solti-host/host/task"
+import (
+	"github.com/soltihq/solti-host/host/internal/event"
+	"github.com/soltihq/solti-host/host/task"
+)
 
 // An effect is something for the world outside the machine to do.
 // perform does it; err says that the step's records did not become durable.
@@ -43,8 +46,8 @@ type reply struct {
 // An answer is what a caller is told once it is so.
 type answer struct {
 	task *task.Task
-	uid  task.UID // of a repeated submission: where the task is, if task is nil
-	gone bool     // of a deletion: the task is forgotten
+	key  *event.Key // of a repeated submission: what it was the first time, if task is nil
+	gone bool       // of a deletion: the task is forgotten
 	how  task.Applied
 	err  error
 }

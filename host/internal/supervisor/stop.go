@@ -39,7 +39,7 @@ func (m *machine) stopFinished(in stop) {
 		m.effect(reply{in.to, answer{gone: true}})
 		return
 	}
-	m.effect(reply{in.to, answer{uid: uid}})
+	m.effect(reply{in.to, answer{}})
 }
 
 // intend records that e was asked to end. A deletion outweighs what was asked before; a cancellation

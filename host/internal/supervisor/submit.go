@@ -65,7 +65,7 @@ func (m *machine) admit(e *entry, kind event.Kind, key *event.Key, who answerTo)
 	m.take(e, s, arrival, kind)
 	if key != nil {
 		k := *key
-		k.UID = e.uid()
+		k.UID, k.Name, k.Busy = e.uid(), e.name(), arrival == policy.Reject
 		m.keys[k.Text] = &k
 		m.out.records[0].Key = &k
 	}
@@ -162,11 +162,11 @@ func (m *machine) repeated(in submit) bool {
 		m.refuse(in.to, task.ErrKeyReused)
 		return true
 	}
-	var t *task.Task
+	first := answer{key: k, how: task.AppliedCreated}
 	if e := m.entries[k.UID]; e != nil {
-		t = e.task
+		first.task = e.task
 	}
-	m.effect(reply{in.to, answer{task: t, uid: k.UID, how: task.AppliedCreated}})
+	m.effect(reply{in.to, first})
 	return true
 }
 

@@ -159,16 +159,13 @@ type Submission struct {
 }
 
 // Submit accepts a task and returns it as stored; it is durable then. It may have been rejected in
-// the same step, which its outcome tells. Of a submission that repeats an earlier one the result may
-// be only the uid. Errors wrap task.ErrExists, ErrQueueFull, ErrKeyReused or ErrClosed, and then
+// the same step, which its outcome tells. If the submission repeats an earlier one whose task is over, the
+// result is the earlier one's key instead. Errors wrap task.ErrExists, ErrQueueFull, ErrKeyReused or ErrClosed, and then
 // nothing was stored; an error of ctx leaves that open.
-func (s *Supervisor) Submit(ctx context.Context, sub Submission) (*task.Task, task.UID, error) {
+func (s *Supervisor) Submit(ctx context.Context, sub Submission) (*task.Task, *event.Key, error) {
 	to := make(chan answer, 1)
 	a := s.ask(ctx, submit{task: sub.Task, key: sub.Key, system: sub.System, to: to}, to)
-	if a.task != nil {
-		a.uid = a.task.Metadata.UID
-	}
-	return a.task, a.uid, a.err
+	return a.task, a.key, a.err
 }
 
 // A Change asks for a task to be as given.

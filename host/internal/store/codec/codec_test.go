@@ -122,7 +122,7 @@ func TestRunRoundTrip(t *testing.T) {
 }
 
 func TestKeyAndTotalsRoundTrip(t *testing.T) {
-	key := event.Key{Text: "ключ", Digest: [32]byte{0, 1, 31: 9}, UID: task.UID{15: 1}, Expires: at}
+	key := event.Key{Text: "ключ", Digest: [32]byte{0, 1, 31: 9}, UID: task.UID{15: 1}, Name: "n", Busy: true, Expires: at}
 	if got, err := DecodeKey(AppendKey(nil, &key)); err != nil || got != key {
 		t.Errorf("key %+v, %v", got, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/soltihq/solti-host/host/internal/event"
+	"github.com/soltihq/solti-host/host/task"
 )
 
 // AppendKey appends the payload of an idempotency key.
@@ -11,7 +12,12 @@ func AppendKey(b []byte, k *event.Key) []byte {
 	b = putText(b, 1, k.Text)
 	b = putPresent(b, 2, k.Digest[:])
 	b = putPresent(b, 3, k.UID[:])
-	return putTime(b, 4, k.Expires)
+	b = putTime(b, 4, k.Expires)
+	b = putText(b, 5, k.Name)
+	if k.Busy {
+		b = putUint(b, 6, 1)
+	}
+	return b
 }
 
 // DecodeKey reads the payload of an idempotency key.
@@ -27,6 +33,10 @@ func DecodeKey(payload []byte) (event.Key, error) {
 			return fill(k.UID[:], f.text)
 		case 4:
 			k.Expires = f.time()
+		case 5:
+			k.Name = task.Name(f.string())
+		case 6:
+			k.Busy = f.val != 0
 		}
 		return nil
 	})
