@@ -130,7 +130,7 @@ func FuzzCompact(f *testing.F) {
 
 func TestUIDTellsWhenItWasMade(t *testing.T) {
 	at := time.Date(2026, 5, 1, 12, 0, 0, 123_456_789, time.UTC)
-	if got, want := task.NewUID(at).Time(), at.Truncate(time.Millisecond); !got.Equal(want) {
+	if got, want := NewUID(at).Time(), at.Truncate(time.Millisecond); !got.Equal(want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
