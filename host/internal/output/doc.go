@@ -16,6 +16,8 @@
 //     its own, {uid}/{attempt}, and go on there in segments of 1 MiB (own.go). The oldest go when the
 //     run exceeds its cap.
 //   - While somebody follows a live run, its newest frames are also in a ring in memory (ring.go).
+//   - What readers behind the ring read of a run's own files, they share (block.go): a block is read
+//     and decoded once, and kept as long as others of them may come to it.
 //   - Missing bytes that no file tells of yet wait in memory (gap.go); they are written together with
 //     the next frame.
 //
@@ -37,7 +39,8 @@
 //
 // In the order in which they may be taken: Writer.mu (one writer's decisions, held while it writes),
 // shared.mu (the shared segments, held while a small frame is written), Store.mu (which runs there
-// are), run.mu (one run's state). The last two are never held during I/O.
+// are), run.mu (one run's state). The last two are never held during I/O, nor is blocks.mu, which is
+// taken alone.
 //
 // After Open, a goroutine measures the directories it found and ends. There is no other.
 package output

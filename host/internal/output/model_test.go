@@ -298,6 +298,9 @@ func (w *world) check(t *rapid.T, r *modelRun, at mark, only task.Stream, c task
 
 // invariant reads every run from the start and from some cursor, and compares the sums.
 func (w *world) invariant(t *rapid.T) {
+	if wrong := w.s.blocks.check(); wrong != "" {
+		t.Fatal(wrong)
+	}
 	for _, r := range w.runs {
 		kept := w.readAll(t, r, mark{}, 0)
 		r.w.mu.Lock()
@@ -339,7 +342,8 @@ func checkModel(t *testing.T, inMemory bool) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &world{t: t, opt: Options{
 			Small: 400, segment: 700, sharedSegment: 1200, RunCap: 3000,
-			Ring: int64(rapid.SampledFrom([]int{900, 2000, 40000}).Draw(t, "ring")), Observer: new(counter),
+			block: int64(rapid.SampledFrom([]int{1, 200, blockSize}).Draw(t, "block")),
+			Ring:  int64(rapid.SampledFrom([]int{900, 2000, 40000}).Draw(t, "ring")), Observer: new(counter),
 		}}
 		if !inMemory {
 			cases++
@@ -355,6 +359,9 @@ func checkModel(t *testing.T, inMemory bool) {
 			}
 			if n := w.s.opt.Observer.(*counter).followers.Load(); n != 0 {
 				t.Fatalf("%d followers left", n)
+			}
+			if n := len(w.s.blocks.runs); n != 0 || w.s.blocks.used != 0 {
+				t.Fatalf("%d bytes of blocks of %d runs left", w.s.blocks.used, n)
 			}
 			if w.dir != "" && !w.broken {
 				w.accounts(t)

@@ -27,8 +27,9 @@ type Reader struct {
 
 	// What was read of a file and not delivered, and where the file goes on after it. Everything
 	// before it is covered by at.
-	buf    []byte
+	rest   []entry
 	from   spot
+	shelf  *shelf // nil before something was read of files of the run's own
 	err    error
 	closed bool
 }
@@ -144,8 +145,11 @@ func (rd *Reader) Close() {
 		return
 	}
 	rd.closed = true
-	rd.buf = nil
+	rd.rest = nil
 	s, r := rd.s, rd.r
+	if rd.shelf != nil {
+		s.blocks.leave(rd.shelf)
+	}
 	s.obs.Followers(int(s.readers.Add(-1)))
 	if !rd.filter.Follow {
 		return
@@ -183,7 +187,7 @@ func (rd *Reader) Next(ctx context.Context) (task.Chunk, error) {
 			return task.Chunk{}, task.ErrClosed
 		default:
 		}
-		if c, ok := rd.parse(); ok {
+		if c, ok := rd.drain(); ok {
 			return c, nil
 		}
 		st := rd.plan()
@@ -249,7 +253,7 @@ func (rd *Reader) plan() step {
 	return step{chunk: rd.gap(t, r.tally.ends[t-1], whyUnreadable, 0)}
 }
 
-// entry delivers an entry of the ring from where the reader is.
+// entry delivers an entry of the ring, or of a block, from where the reader is.
 func (rd *Reader) entry(e *entry) task.Chunk {
 	at := rd.at[e.stream-1]
 	switch {
@@ -290,92 +294,47 @@ func (rd *Reader) chunk(c task.Chunk, at int64) task.Chunk {
 // fill reads a file from a spot on. If it cannot be read, the reader goes on after it, and what was
 // in it becomes a gap.
 func (rd *Reader) fill(at spot) {
-	d := rd.s.disk
-	var err error
+	d, k := rd.s.disk, rd.r.key
+	rd.from = at
 	if at.place == inShared {
-		rd.buf, err = d.readFrame(sharedName(at.seg), at.off)
-		rd.from = at
+		raw, err := d.readFrame(sharedName(at.seg), at.off)
+		rd.unreadable(err)
+		rd.rest, _ = decode(k, raw, len(raw))
 		rd.from.index++
-	} else {
-		n := int(min(at.limit-at.off, 2*maxFrame))
-		rd.buf, err = d.read(ownName(rd.r.key, at.seg), at.off, n)
-		rd.from = at
-		switch {
-		case err != nil || len(rd.buf) == 0:
-			rd.buf, rd.from.off = nil, at.limit
-		case len(rd.buf) < n: // the file is shorter than it was
-			rd.from.limit = at.off + int64(len(rd.buf))
-		}
+		return
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if rd.shelf == nil {
+		rd.shelf = rd.s.blocks.enter(k)
+	}
+	b := rd.s.blocks.get(rd.shelf, blockAt{at.seg, at.off}, func(b *block) {
+		rd.unreadable(d.readBlock(b, k, rd.s.opt.block, at.limit))
+	})
+	rd.rest, rd.from.off = b.entries, b.end
+	if b.end == at.off { // damaged, or the file is shorter than it was
+		rd.from.off = at.limit
+	}
+}
+
+// unreadable complains about a file, unless it has been removed meanwhile.
+func (rd *Reader) unreadable(err error) {
+	if !errors.Is(err, fs.ErrNotExist) {
 		rd.s.complain(err)
 	}
 }
 
-// parse delivers the next piece of what was read of a file.
-func (rd *Reader) parse() (task.Chunk, bool) {
-	for len(rd.buf) > 0 {
-		f, n, err := parseFrame(rd.buf)
-		if err != nil {
-			rd.tear(err)
-			return task.Chunk{}, false
+// drain delivers the next piece of what was read of a file.
+func (rd *Reader) drain() (task.Chunk, bool) {
+	for ; len(rd.rest) > 0; rd.rest = rd.rest[1:] {
+		if e := &rd.rest[0]; rd.wants(e) {
+			return rd.entry(e), true
 		}
-		if !rd.wants(&f) {
-			rd.advance(n)
-			continue
-		}
-		if f.offset > rd.at[f.stream-1] {
-			return rd.gap(f.stream, f.offset, whyUnreadable, f.at), true
-		}
-		rd.advance(n)
-		if f.kind == kindGap {
-			return rd.gap(f.stream, f.offset+f.gap, f.why, f.at), true
-		}
-		data := f.data[rd.at[f.stream-1]-f.offset:]
-		return rd.data(f.stream, rd.join(&f, data[:len(data):len(data)]), f.at), true
 	}
+	rd.rest = nil
 	return task.Chunk{}, false
 }
 
-// wants reports whether something of a frame is to be delivered.
-func (rd *Reader) wants(f *frame) bool {
-	if f.kind != kindData && f.kind != kindGap || f.key != rd.r.key {
-		return false
-	}
+// wants reports whether something of an entry is to be delivered.
+func (rd *Reader) wants(e *entry) bool {
 	s := rd.filter.Stream
-	return (s == 0 || s == f.stream) && f.offset+f.size() > rd.at[f.stream-1]
-}
-
-// join appends to data the small frames that follow f in the buffer and belong together with it.
-func (rd *Reader) join(f *frame, data []byte) []byte {
-	end := f.offset + f.size()
-	for len(data) < pieceLarge {
-		g, n, err := parseFrame(rd.buf)
-		if err != nil || g.kind != kindData || g.key != f.key || g.stream != f.stream || g.offset != end ||
-			g.at < f.at || g.at-f.at > coalesce || len(data)+len(g.data) > maxData {
-			break
-		}
-		data = append(data, g.data...)
-		end += g.size()
-		rd.advance(n)
-	}
-	return data
-}
-
-// advance goes on by n bytes of the buffer.
-func (rd *Reader) advance(n int) {
-	rd.buf = rd.buf[n:]
-	if rd.from.place == inOwn {
-		rd.from.off += int64(n)
-	}
-}
-
-// tear gives up the rest of the buffer: it is the first part of a frame, to be read again as a
-// whole, or damaged; then so is the rest of its segment.
-func (rd *Reader) tear(err error) {
-	whole := rd.from.off+int64(len(rd.buf)) >= rd.from.limit
-	rd.buf = nil
-	if rd.from.place == inOwn && (!errors.Is(err, errShort) || whole) {
-		rd.from.off = rd.from.limit
-	}
+	return (s == 0 || s == e.stream) && e.offset+int64(len(e.data))+e.gap > rd.at[e.stream-1]
 }

@@ -28,13 +28,14 @@ type Options struct {
 	Rate        int64        // bytes a second per run, in bursts of one second; 0 means no limit
 	SpoolCap    int64        // bytes of all files; the oldest ended runs go, then the oldest of live ones. 0 means 4 GiB
 	Ring        int64        // bytes of memory per live run that is followed; 0 means 256 KiB
-	RingTotal   int64        // bytes of memory of all rings; 0 means 64 MiB
+	RingTotal   int64        // bytes of memory of all rings, and of what readers behind them share; 0 means 64 MiB for each
 	Small       int64        // a run with more bytes gets a directory of its own; 0 means 64 KiB
 	SyncOnClose bool         // fsync a run's last segment when it ends, so that power loss does not take it
 	Open        []Key        // runs that had no end when the host died: they are open again
 	Observer    Observer     // nil means none
 	Log         hclog.Logger // nil means none
 
+	block         int64 // bytes of file that are read at once; 0 means 256 KiB
 	segment       int64 // bytes of a segment; 0 means 1 MiB
 	sharedSegment int64 // bytes of a shared segment; 0 means 16 MiB
 }
@@ -45,7 +46,7 @@ func (o Options) defaulted() Options {
 		missing int64
 	}{
 		{&o.RunCap, 64 << 20}, {&o.SpoolCap, 4 << 30}, {&o.Ring, 256 << 10}, {&o.RingTotal, 64 << 20},
-		{&o.Small, 64 << 10}, {&o.segment, 1 << 20}, {&o.sharedSegment, 16 << 20},
+		{&o.Small, 64 << 10}, {&o.block, blockSize}, {&o.segment, 1 << 20}, {&o.sharedSegment, 16 << 20},
 	} {
 		if *d.v <= 0 {
 			*d.v = d.missing
@@ -67,6 +68,7 @@ type Store struct {
 	disk    *disk    // nil means memory only
 	old     []uint32 // shared segments of earlier hosts, oldest first
 	shared  shared
+	blocks  blocks
 	batches sync.Pool // of *batch
 	done    chan struct{}
 	walk    sync.WaitGroup // measures the directories of earlier hosts
@@ -90,6 +92,7 @@ func Open(dir string, o Options) (*Store, error) {
 	s := &Store{opt: o.defaulted(), done: make(chan struct{}), runs: make(map[Key]*run)}
 	s.obs = s.opt.Observer
 	s.shared.writer = make(map[*run]int)
+	s.blocks = blocks{most: s.opt.RingTotal, each: s.opt.RingTotal / 8, runs: make(map[Key]*shelf)}
 	if dir == "" {
 		return s, nil
 	}
