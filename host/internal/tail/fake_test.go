@@ -27,6 +27,7 @@ type world struct {
 
 	mu      sync.Mutex
 	gone    bool              // guarded by mu
+	looks   int               // guarded by mu; how often Watch was called
 	attempt int               // guarded by mu; the last
 	over    bool              // guarded by mu
 	runs    map[int]*task.Run // guarded by mu
@@ -77,6 +78,7 @@ func (w *world) Get(name task.Name) (*task.Task, error) {
 func (w *world) Watch(uid task.UID) (*task.Task, <-chan struct{}, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.looks++
 	if uid != w.uid || w.gone {
 		return nil, nil, task.ErrNotFound
 	}

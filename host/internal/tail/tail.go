@@ -38,6 +38,7 @@ type Reader struct {
 	at      task.Cursor // of what comes next
 	one     bool        // end with the attempt at which it began
 	reader  *output.Reader
+	part    bool // reader reads what there was of an attempt that had not ended
 	drained bool // the output of this attempt has been read; its end is what comes next
 }
 
@@ -66,34 +67,27 @@ func Open(tasks Tasks, outputs Outputs, name task.Name, q task.OutputQuery) (*Re
 // the cause of ctx when that ends, and wraps task.ErrNotFound when the task has been deleted.
 func (r *Reader) Next(ctx context.Context) (task.Chunk, error) {
 	for {
+		if r.reader != nil { // how the task stands matters only where output begins or ends
+			c, err := r.read(ctx)
+			if !errors.Is(err, io.EOF) {
+				return c, err
+			}
+		}
 		run, over, changed, err := r.look()
-		if err != nil {
+		switch {
+		case err != nil:
+			return task.Chunk{}, err
+		case r.part, run == nil && (over || !r.query.Follow):
+			return task.Chunk{}, io.EOF
+		case run != nil && !r.drained:
+			r.begin(run)
+			continue
+		case run != nil && !run.Active():
+			return r.end(run), nil
+		}
+		if err := wait(ctx, changed); err != nil {
 			return task.Chunk{}, err
 		}
-		switch {
-		case run == nil && (over || !r.query.Follow):
-			return task.Chunk{}, io.EOF
-		case run == nil:
-			if err := wait(ctx, changed); err != nil {
-				return task.Chunk{}, err
-			}
-			continue
-		}
-		c, err := r.read(ctx, run)
-		if !errors.Is(err, io.EOF) {
-			return c, err
-		}
-		r.drained = true
-		if run.Active() {
-			if !r.query.Follow {
-				return task.Chunk{}, io.EOF
-			}
-			if err := wait(ctx, changed); err != nil {
-				return task.Chunk{}, err
-			}
-			continue
-		}
-		return r.end(run), nil
 	}
 }
 
@@ -118,26 +112,25 @@ func (r *Reader) look() (run *task.Run, over bool, changed <-chan struct{}, err 
 	return run, over, changed, err
 }
 
-// read returns the next piece of run's output, and io.EOF after the last.
-func (r *Reader) read(ctx context.Context, run *task.Run) (task.Chunk, error) {
-	if r.drained && run.Active() {
-		return task.Chunk{}, io.EOF
-	}
-	if r.reader == nil {
-		k := output.Key{UID: r.uid, Attempt: run.Attempt}
-		r.reader = r.outputs.Follow(k, run.OutputRef, r.at, output.Filter{
-			Stream: r.query.Stream, Follow: r.query.Follow && run.Active(),
-		})
-	}
+// begin opens the output of run.
+func (r *Reader) begin(run *task.Run) {
+	follow := r.query.Follow && run.Active()
+	r.part = run.Active() && !follow
+	r.reader = r.outputs.Follow(output.Key{UID: r.uid, Attempt: run.Attempt}, run.OutputRef, r.at, output.Filter{
+		Stream: r.query.Stream, Follow: follow,
+	})
+}
+
+// read returns the next piece of the attempt's output, and io.EOF after the last.
+func (r *Reader) read(ctx context.Context) (task.Chunk, error) {
 	c, err := r.reader.Next(ctx)
+	if errors.Is(err, io.EOF) {
+		r.closeReader()
+		r.drained = true
+	}
 	if err != nil {
-		if errors.Is(err, io.EOF) {
-			r.closeReader()
-		}
 		return c, err
 	}
-	c.Attempt = run.Attempt
-	c.Next.Attempt = run.Attempt
 	r.at = c.Next
 	return c, nil
 }

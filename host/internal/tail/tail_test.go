@@ -169,6 +169,38 @@ func TestReadersOfARunningAttempt(t *testing.T) {
 	w.end(true)
 }
 
+// What is written after a reader that does not follow was made is not for it, so neither is the end
+// of the attempt, which says that the output is complete.
+func TestAPartOfTheOutputHasNoEnd(t *testing.T) {
+	w := setup(t)
+	w.begin()
+	w.write(task.Stdout, "a")
+	r := w.open(task.OutputQuery{})
+	if c, err := r.Next(t.Context()); err != nil || string(c.Data) != "a" {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	w.write(task.Stdout, "b")
+	w.end(true)
+	if got, _ := all(t.Context(), r); len(got) > 0 {
+		t.Errorf("read %q after what there was", got)
+	}
+}
+
+// The task is looked at where output begins and ends, not for every chunk.
+func TestChunksAskForNothingButOutput(t *testing.T) {
+	w := setup(t)
+	w.begin()
+	for range 100 {
+		w.write(task.Stdout, "out")
+		w.write(task.Stderr, "err")
+	}
+	w.end(true)
+	got, _ := all(t.Context(), w.open(task.OutputQuery{}))
+	if w.looks > 3 || len(got) < 200 {
+		t.Errorf("looked at the task %d times for %d chunks", w.looks, len(got))
+	}
+}
+
 func TestDeletionEndsAFollower(t *testing.T) {
 	w := setup(t)
 	w.begin()
