@@ -2,156 +2,190 @@ package plugin
 
 import (
 	"cmp"
-	"fmt"
-	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
 	"github.com/soltihq/solti-host/host/task"
 )
 
-// problemsOf flattens a schema's complaints into one error for each field, sorted by path.
-func problemsOf(bad *jsonschema.ValidationError, doc any) task.FieldErrors {
-	var errs task.FieldErrors
-	flatten(bad, doc, &errs)
-	slices.SortStableFunc(errs, func(a, b task.FieldError) int {
-		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message))
+// A complaint is what a schema says against one value. Of several about one value only the plainest
+// kind is told: whoever mends that need not read the others.
+type complaint struct {
+	task.FieldError
+	vague bool // it gives a pattern, and says nothing where another complaint does
+}
+
+// complaints gather what a schema says against doc.
+type complaints struct {
+	schemas map[string]*jsonschema.Schema // by location
+	doc     any
+	found   []complaint
+}
+
+// problemsOf returns a schema's complaints, sorted by path.
+func (s *schema) problemsOf(bad *jsonschema.ValidationError, doc any) task.FieldErrors {
+	c := &complaints{schemas: s.schemas, doc: doc}
+	c.add(bad, nil, "")
+	slices.SortStableFunc(c.found, func(a, b complaint) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), vagueLast(a.vague, b.vague), strings.Compare(a.Message, b.Message))
 	})
-	errs = slices.Compact(errs)
-	if len(errs) > maxProblems {
-		errs = append(errs[:maxProblems:maxProblems], task.FieldError{
-			Path: specPath, Message: fmt.Sprintf("and %d further problems", len(errs)-maxProblems),
-		})
+	var errs task.FieldErrors
+	for i, p := range c.found {
+		if i > 0 && p.Path == c.found[i-1].Path && (p.vague || p == c.found[i-1]) {
+			continue
+		}
+		if len(errs) == maxProblems {
+			errs.Add(specPath, "and further problems")
+			break
+		}
+		errs = append(errs, p.FieldError)
 	}
 	return errs
 }
 
-func flatten(bad *jsonschema.ValidationError, doc any, errs *task.FieldErrors) {
-	at := pathOf(bad.InstanceLocation, doc)
+func vagueLast(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// add takes in what bad says. Above is the location of the value that a further complaint was about
+// in which bad lies, and described what the schema there says of it.
+func (c *complaints) add(bad *jsonschema.ValidationError, above []string, described string) {
+	s := c.schemas[bad.SchemaURL]
+	if text := description(s); text != "" {
+		described = text
+	} else if !slices.Equal(above, bad.InstanceLocation) {
+		described = ""
+	}
+	at := pathOf(bad.InstanceLocation, c.doc)
 	switch k := bad.ErrorKind.(type) {
 	case *kind.Required:
-		for _, name := range k.Missing {
-			errs.Add(join(at, name), "is required")
-		}
-		return
+		c.missing(at, k.Missing, "is required")
+	case *kind.DependentRequired:
+		c.missing(at, k.Missing, "is required where "+clean(k.Prop, maxName)+" is given")
+	case *kind.Dependency:
+		c.missing(at, k.Missing, "is required where "+clean(k.Prop, maxName)+" is given")
 	case *kind.AdditionalProperties:
 		for _, name := range k.Properties {
-			errs.Add(join(at, name), "unknown field")
+			c.say(task.FieldPath(at, name), unknown(name, s))
 		}
-		return
-	case *kind.AnyOf, *kind.OneOf, *kind.Not, *kind.Contains, *kind.MinContains:
-		// The complaints of each alternative do not add up to one that must be mended.
-		errs.Add(at, "%s", explain(bad))
+	case *kind.PropertyNames:
+		c.say(task.FieldPath(at, k.Property), "has a name that is not allowed"+because(bad))
+	case *kind.FalseSchema:
+		c.forbidden(bad, at)
+	case *kind.AnyOf, *kind.OneOf:
+		c.alternatives(bad, at, described)
+	case *kind.Not, *kind.Contains, *kind.MinContains:
+		c.say(at, explain(bad, c.doc, described)) // what is below says why it is so, and not what to do
+	default:
+		if len(bad.Causes) > 0 {
+			for _, cause := range bad.Causes {
+				c.add(cause, bad.InstanceLocation, described)
+			}
+			return
+		}
+		_, vague := k.(*kind.Pattern)
+		c.found = append(c.found, complaint{task.FieldError{Path: at, Message: explain(bad, c.doc, described)}, vague})
+	}
+}
+
+func (c *complaints) say(path, message string) {
+	c.found = append(c.found, complaint{FieldError: task.FieldError{Path: path, Message: message}})
+}
+
+func (c *complaints) missing(at string, names []string, message string) {
+	for _, name := range names {
+		c.say(task.FieldPath(at, name), message)
+	}
+}
+
+// forbidden is said of a value that no schema fits.
+func (c *complaints) forbidden(bad *jsonschema.ValidationError, at string) {
+	parent, last := bad.SchemaURL, ""
+	if i := strings.LastIndexByte(parent, '/'); i >= 0 {
+		parent, last = parent[:i], parent[i+1:]
+	}
+	if n := len(bad.InstanceLocation); n > 0 && (last == "unevaluatedProperties" || last == "additionalProperties") {
+		c.say(at, unknown(bad.InstanceLocation[n-1], c.schemas[parent]))
 		return
 	}
-	if len(bad.Causes) == 0 {
-		errs.Add(at, "%s", explain(bad))
-		return
-	}
+	c.say(at, "is not allowed here")
+}
+
+// alternatives says what is wrong with a value that should fit one of several schemas. Where it has
+// the type of one of them only, that is the one that was meant.
+func (c *complaints) alternatives(bad *jsonschema.ValidationError, at, described string) {
+	var meant []*jsonschema.ValidationError
+	var wants []string
 	for _, cause := range bad.Causes {
-		flatten(cause, doc, errs)
+		if t := typeProblem(cause, bad.InstanceLocation); t != nil {
+			wants = append(wants, t.Want...)
+		} else {
+			meant = append(meant, cause)
+		}
 	}
+	switch {
+	case len(meant) == 1:
+		c.add(meant[0], bad.InstanceLocation, described)
+	case len(meant) == 0 && len(wants) > 0:
+		c.say(at, wrongType(wants, valueAt(bad.InstanceLocation, c.doc)))
+	default:
+		c.say(at, explain(bad, c.doc, described))
+	}
+}
+
+// typeProblem returns the complaint about the type of the value at a location, if bad is nothing else.
+func typeProblem(bad *jsonschema.ValidationError, at []string) *kind.Type {
+	for {
+		if t, ok := bad.ErrorKind.(*kind.Type); ok && slices.Equal(bad.InstanceLocation, at) {
+			return t
+		}
+		if _, ok := bad.ErrorKind.(*kind.Reference); !ok || len(bad.Causes) != 1 {
+			return nil
+		}
+		bad = bad.Causes[0]
+	}
+}
+
+// step returns the value that a token of a JSON pointer leads to, if there is one.
+func step(doc any, token string) any {
+	switch v := doc.(type) {
+	case []any:
+		if i, err := strconv.Atoi(token); err == nil && i >= 0 && i < len(v) {
+			return v[i]
+		}
+	case map[string]any:
+		return v[token]
+	}
+	return nil
+}
+
+func valueAt(tokens []string, doc any) any {
+	for _, token := range tokens {
+		doc = step(doc, token)
+	}
+	return doc
 }
 
 // pathOf turns the tokens of a JSON pointer into a path from the task's root.
 func pathOf(tokens []string, doc any) string {
 	path := specPath
 	for _, token := range tokens {
-		switch v := doc.(type) {
-		case []any:
+		if _, ok := doc.([]any); ok {
 			path += "[" + token + "]"
-			i := 0
-			if _, err := fmt.Sscan(token, &i); err != nil || i < 0 || i >= len(v) {
-				return path
-			}
-			doc = v[i]
-		case map[string]any:
-			path = join(path, token)
-			doc = v[token]
-		default:
-			return join(path, token)
+		} else {
+			path = task.FieldPath(path, token)
 		}
+		doc = step(doc, token)
 	}
 	return path
-}
-
-// join adds a field's name to a path, quoted where it is not a plain word.
-func join(path, name string) string {
-	name = bound(name, maxPath)
-	plain := name != "" && !strings.ContainsFunc(name, func(r rune) bool {
-		return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-	})
-	if plain {
-		return path + "." + name
-	}
-	return fmt.Sprintf("%s[%q]", path, name)
-}
-
-// explain says in one sentence what is wrong.
-func explain(bad *jsonschema.ValidationError) string {
-	switch k := bad.ErrorKind.(type) {
-	case *kind.Type:
-		return fmt.Sprintf("must be %s, not %s", strings.Join(k.Want, " or "), k.Got)
-	case *kind.Enum:
-		return "must be one of " + bound(list(k.Want), 500)
-	case *kind.Const:
-		return "must be " + bound(list([]any{k.Want}), 500)
-	case *kind.MinLength:
-		return fmt.Sprintf("must have at least %d characters, has %d", k.Want, k.Got)
-	case *kind.MaxLength:
-		return fmt.Sprintf("must have at most %d characters, has %d", k.Want, k.Got)
-	case *kind.MinItems:
-		return fmt.Sprintf("must have at least %d items, has %d", k.Want, k.Got)
-	case *kind.MaxItems:
-		return fmt.Sprintf("must have at most %d items, has %d", k.Want, k.Got)
-	case *kind.Pattern:
-		return fmt.Sprintf("must match %s", bound(k.Want, 500))
-	case *kind.Minimum:
-		return "must be at least " + number(k.Want)
-	case *kind.Maximum:
-		return "must be at most " + number(k.Want)
-	case *kind.ExclusiveMinimum:
-		return "must be above " + number(k.Want)
-	case *kind.ExclusiveMaximum:
-		return "must be below " + number(k.Want)
-	case *kind.AnyOf:
-		return "fits none of the alternatives"
-	case *kind.OneOf:
-		if len(k.Subschemas) > 0 {
-			return "fits more than one of the alternatives, of which it must fit exactly one"
-		}
-		return "fits none of the alternatives, of which it must fit exactly one"
-	case *kind.FalseSchema:
-		return "is not allowed here"
-	default:
-		return bound(bad.ErrorKind.LocalizedString(message.NewPrinter(language.English)), 500)
-	}
-}
-
-func number(r *big.Rat) string {
-	if r.IsInt() {
-		return r.Num().String()
-	}
-	f, _ := r.Float64()
-	return fmt.Sprint(f)
-}
-
-func list(values []any) string {
-	texts := make([]string, 0, len(values))
-	for _, v := range values[:min(len(values), 20)] {
-		if s, ok := v.(string); ok {
-			texts = append(texts, fmt.Sprintf("%q", s))
-		} else {
-			texts = append(texts, fmt.Sprint(v))
-		}
-	}
-	if len(values) > 20 {
-		texts = append(texts, "and others")
-	}
-	return strings.Join(texts, ", ")
 }

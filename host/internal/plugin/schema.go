@@ -33,9 +33,10 @@ const (
 // A schema checks the specs of one kind. Its evaluation ends after maxSteps steps, whatever the
 // schema says: nested choices and references could otherwise take time that doubles with each level.
 type schema struct {
-	mu     sync.Mutex // held during a check: budget belongs to it
-	root   *jsonschema.Schema
-	budget *budget
+	mu      sync.Mutex // held during a check: budget belongs to it
+	root    *jsonschema.Schema
+	schemas map[string]*jsonschema.Schema // all that can be reached from root, by location
+	budget  *budget
 }
 
 type budget struct{ left int }
@@ -81,7 +82,8 @@ func compileSchema(raw []byte) (s *schema, err error) {
 	if s.root, err = c.Compile(at); err != nil {
 		return nil, fmt.Errorf("the schema: %w", err)
 	}
-	return s, meter(s.root, s.budget, make(map[*jsonschema.Schema]bool))
+	s.schemas = make(map[string]*jsonschema.Schema)
+	return s, s.meter(s.root, make(map[*jsonschema.Schema]bool))
 }
 
 // noLoader refuses everything that is not in the schema itself.
@@ -196,13 +198,14 @@ func (p *pattern) MatchString(s string) bool {
 	return p.Regexp.MatchString(s)
 }
 
-// meter makes every schema that can be reached from s pay for its visit. A schema's format is looked
+// meter makes every schema that can be reached from one pay for its visit. A schema's format is looked
 // at on every visit before anything below it, which is why the meter sits there.
-func meter(s *jsonschema.Schema, b *budget, seen map[*jsonschema.Schema]bool) error {
+func (all *schema) meter(s *jsonschema.Schema, seen map[*jsonschema.Schema]bool) error {
 	if s == nil || seen[s] {
 		return nil
 	}
 	seen[s] = true
+	all.schemas[s.Location] = s
 	if s.Enum != nil && len(s.Enum.Values) > maxEnum {
 		return fmt.Errorf("the schema has an enum of %d values, at most %d are allowed", len(s.Enum.Values), maxEnum)
 	}
@@ -216,11 +219,11 @@ func meter(s *jsonschema.Schema, b *budget, seen map[*jsonschema.Schema]bool) er
 		cost += len(s.Enum.Values) / 16
 	}
 	s.Format = &jsonschema.Format{Name: name, Validate: func(v any) error {
-		b.spend(cost)
+		all.budget.spend(cost)
 		return check(v)
 	}}
 	for _, below := range subschemas(s) {
-		if err := meter(below, b, seen); err != nil {
+		if err := all.meter(below, seen); err != nil {
 			return err
 		}
 	}
@@ -291,7 +294,7 @@ func (s *schema) check(raw []byte) (errs task.FieldErrors) {
 	err = s.root.Validate(doc)
 	var bad *jsonschema.ValidationError
 	if errors.As(err, &bad) {
-		return problemsOf(bad, doc)
+		return s.problemsOf(bad, doc)
 	}
 	if err != nil {
 		errs.Add(specPath, "%v", err)
