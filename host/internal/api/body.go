@@ -17,18 +17,42 @@ import (
 // form can send are not among them.
 var mediaTypes = []string{"application/json", "application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"}
 
+// A document is a task as somebody wrote it.
+type document struct {
+	*task.Task
+	body []byte
+}
+
 // readTask reads the task in the body of r.
-func readTask(r *http.Request, w http.ResponseWriter) (*task.Task, error) {
+func readTask(r *http.Request, w http.ResponseWriter) (document, error) {
 	b, err := readBody(r, w)
 	if err != nil {
-		return nil, err
+		return document{}, err
 	}
 	t, err := task.Decode(b)
 	if err != nil {
-		return nil, decodeError(err)
+		return document{}, decodeError(err)
 	}
-	return t, nil
+	return document{t, b}, nil
 }
+
+// blame returns a refusal of the task with the lines of the fields at fault.
+func (d document) blame(err error) error {
+	fields := fieldsOf(err)
+	if len(fields) == 0 {
+		return err
+	}
+	return &locatedError{err, task.Locate(d.body, 1, fields)}
+}
+
+// A locatedError is an error that knows the lines of the fields at fault.
+type locatedError struct {
+	error
+	fields task.FieldErrors
+}
+
+// Unwrap returns the error without lines.
+func (e *locatedError) Unwrap() error { return e.error }
 
 // decodeError makes a body that is no document a bad request. With fields at fault it is an invalid
 // one.

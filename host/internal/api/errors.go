@@ -112,6 +112,10 @@ func messageOf(err error, known bool) string {
 	if errors.As(err, &stated) && stated.Message != "" {
 		return task.Truncate(stated.Message)
 	}
+	var located *locatedError
+	if errors.As(err, &located) {
+		return task.Truncate(located.fields.Error())
+	}
 	return task.Truncate(err.Error())
 }
 
@@ -134,6 +138,10 @@ func causesOf(err error) []task.StatusCause {
 }
 
 func fieldsOf(err error) task.FieldErrors {
+	var located *locatedError
+	if errors.As(err, &located) {
+		return located.fields
+	}
 	var stated *task.Error
 	if errors.As(err, &stated) && len(stated.Violations) > 0 {
 		return stated.Violations

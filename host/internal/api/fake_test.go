@@ -228,6 +228,11 @@ func (h *fakeHost) Status() []task.Plugin {
 }
 
 func (h *fakeHost) Explain(_ context.Context, t *task.Task) (*task.Explanation, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refusal != nil {
+		return nil, h.refusal
+	}
 	return &task.Explanation{Kind: t.Spec.Workload.Type().String(), Runner: "subprocess"}, nil
 }
 

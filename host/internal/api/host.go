@@ -34,13 +34,13 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) error {
 	if err := readParams(r).err(); err != nil {
 		return err
 	}
-	t, err := readTask(r, w)
+	doc, err := readTask(r, w)
 	if err != nil {
 		return err
 	}
-	e, err := s.backend.Plugins.Explain(r.Context(), t)
+	e, err := s.backend.Plugins.Explain(r.Context(), doc.Task)
 	if err != nil {
-		return err
+		return doc.blame(err)
 	}
 	return respond(w, http.StatusOK, e)
 }

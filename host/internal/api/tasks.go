@@ -22,19 +22,19 @@ func (s *Server) createTask(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t, err := readTask(r, w)
+	doc, err := readTask(r, w)
 	if err != nil {
 		return err
 	}
 	if key != "" && !o.DryRun {
 		o.Key = key
-		if o.Digest, err = digest(t); err != nil {
+		if o.Digest, err = digest(doc.Task); err != nil {
 			return err
 		}
 	}
-	stored, err := s.backend.Tasks.Create(r.Context(), t, o)
+	stored, err := s.backend.Tasks.Create(r.Context(), doc.Task, o)
 	if err != nil {
-		return err
+		return doc.blame(err)
 	}
 	if o.DryRun {
 		return respond(w, http.StatusOK, stored)
@@ -51,16 +51,16 @@ func (s *Server) applyTask(w http.ResponseWriter, r *http.Request) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	t, err := readTask(r, w)
+	doc, err := readTask(r, w)
 	if err != nil {
 		return err
 	}
-	if err := nameFromPath(t, r.PathValue("name")); err != nil {
-		return err
+	if err := nameFromPath(doc.Task, r.PathValue("name")); err != nil {
+		return doc.blame(err)
 	}
-	stored, applied, err := s.backend.Tasks.Apply(r.Context(), t, o)
+	stored, applied, err := s.backend.Tasks.Apply(r.Context(), doc.Task, o)
 	if err != nil {
-		return err
+		return doc.blame(err)
 	}
 	w.Header()[AppliedHeader] = []string{string(applied)}
 	if applied == task.AppliedCreated && !o.DryRun {
