@@ -29,6 +29,7 @@
 //     follower has seen; power loss may take what the kernel had not written.
 //   - A writer never waits for a reader: readers hold a run's lock for as long as it takes to look
 //     something up in memory, and read files with no lock, and no open file, between two chunks.
+//     Many readers that wait are woken together, and the less often the more they are (wake.go).
 //   - Kept bytes plus dropped bytes are the produced bytes, exactly, for every stream and run. A
 //     reader gets each byte once or a gap in its place.
 //   - A failing disk drops bytes, counted and with the reason, and never stops a task. Every write is

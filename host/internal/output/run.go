@@ -21,7 +21,7 @@ type run struct {
 	pending   gaps
 	ring      *ring // nil unless somebody follows, or there is no directory
 	followers int
-	wake      chan struct{} // closed at the next change; nil unless somebody waits
+	wake      wake
 }
 
 // The life of a run.
@@ -59,22 +59,6 @@ type segment struct {
 	stored int64 // bytes of data stored before its first frame
 	size   int64 // bytes of file
 	at     int64 // when it was made
-}
-
-// broadcast wakes whoever waits. The caller holds r.mu.
-func (r *run) broadcast() {
-	if r.wake != nil {
-		close(r.wake)
-		r.wake = nil
-	}
-}
-
-// wait returns a channel that is closed at the next change. The caller holds r.mu.
-func (r *run) wait() <-chan struct{} {
-	if r.wake == nil {
-		r.wake = make(chan struct{})
-	}
-	return r.wake
 }
 
 // floor returns the place before which everything is gone, and since when. The caller holds r.mu.

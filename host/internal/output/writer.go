@@ -124,7 +124,7 @@ func (w *Writer) gap(stream task.Stream, n int64, why string, class Drop, at int
 	end := &r.tally.ends[stream-1]
 	r.pending.add(gap{stream: stream, offset: *end, n: n, why: why, at: at})
 	*end += n
-	r.broadcast()
+	r.tell()
 	r.mu.Unlock()
 	w.s.obs.Dropped(class, n)
 }
@@ -179,7 +179,7 @@ func (w *Writer) publish(b *batch, change func(*kept)) {
 	if w.s.disk == nil {
 		r.tally.rotated += lost
 	}
-	r.broadcast()
+	r.tell()
 	r.mu.Unlock()
 	w.s.ringUsed.Add(grown)
 	w.s.trim()
