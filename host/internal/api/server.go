@@ -53,6 +53,7 @@ type Server struct {
 	failed   chan error
 	serving  sync.WaitGroup // one for each listener
 	silent   silent
+	turns    *turns // of those who write output
 
 	mu      sync.Mutex
 	closed  bool           // guarded by mu; no further listener is taken
@@ -63,7 +64,7 @@ type Server struct {
 
 // New returns a server for b that listens nowhere yet.
 func New(b Backend, o Options) *Server {
-	s := &Server{backend: b, options: o, log: o.Logger, observer: o.Observer, failed: make(chan error, 1)}
+	s := &Server{backend: b, options: o, log: o.Logger, observer: o.Observer, failed: make(chan error, 1), turns: newTurns()}
 	if s.log == nil {
 		s.log = hclog.NewNullLogger()
 	}
