@@ -1,6 +1,9 @@
 package task
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // A Stream names where output came from.
 type Stream uint8
@@ -50,4 +53,21 @@ type Chunk struct {
 	Why     string // of Gap
 	Ended   *Run   // the attempt has ended and its output is complete
 	Next    Cursor // where to go on after it
+}
+
+// An OffsetError says that a query begins behind the end of what an attempt has written.
+type OffsetError struct {
+	Attempt int
+	Begun   bool   // the attempt has begun
+	Stream  Stream // the one that does not reach that far; 0 where the attempt is at fault
+	Offset  int64  // where the query begins, in bytes
+	End     int64  // where the stream ends so far, in bytes
+}
+
+// Error names the attempt, and the end of the stream.
+func (e *OffsetError) Error() string {
+	if !e.Begun {
+		return fmt.Sprintf("attempt %d has not begun", e.Attempt)
+	}
+	return fmt.Sprintf("%v of attempt %d ends at %d, which is before %d", e.Stream, e.Attempt, e.End, e.Offset)
 }

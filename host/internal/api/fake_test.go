@@ -23,6 +23,7 @@ type fakeHost struct {
 	outputs  map[task.Name]*fakeOutput
 	runs     []task.Run
 	refusal  error // what every call is refused with
+	noOutput error // what Output is refused with
 	problems []string
 	stored   int // successful writes
 }
@@ -38,6 +39,12 @@ func (h *fakeHost) refuse(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.refusal = err
+}
+
+func (h *fakeHost) refuseOutput(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.noOutput = err
 }
 
 func (h *fakeHost) writes() int {
@@ -220,6 +227,9 @@ func (h *fakeHost) Delete(_ context.Context, name task.Name, uid task.UID) (bool
 func (h *fakeHost) Output(name task.Name, q task.OutputQuery) (OutputReader, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.noOutput != nil {
+		return nil, h.noOutput
+	}
 	return h.outputs[name].open(q), nil
 }
 

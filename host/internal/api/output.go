@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +18,7 @@ const mediaEvents = "text/event-stream"
 
 func (s *Server) readOutput(w http.ResponseWriter, r *http.Request) error {
 	events := strings.Contains(r.Header.Get("Accept"), mediaEvents)
-	q, complete, err := outputQuery(r, events)
+	q, err := readOutputQuery(r, events)
 	if err != nil {
 		return err
 	}
@@ -28,17 +27,20 @@ func (s *Server) readOutput(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q.UID = t.Metadata.UID
+	uid := t.Metadata.UID
+	if q.UID = uid; !q.after.IsZero() && q.after != uid {
+		return errOldEvent
+	}
 	reader := OutputReader(noOutput{})
-	if !complete {
-		if reader, err = s.backend.Tasks.Output(name, q); err != nil {
-			return err
+	if !q.complete {
+		if reader, err = s.backend.Tasks.Output(name, q.OutputQuery); err != nil {
+			return offsetError(err, q.place, q.place)
 		}
 	}
 	defer reader.Close()
-	var enc outputEncoder = &rawEncoder{uid: q.UID}
+	var enc outputEncoder = &rawEncoder{uid: uid}
 	if events {
-		enc = &eventEncoder{uid: q.UID.String()}
+		enc = &eventEncoder{uid: uid.String()}
 	}
 	return s.sendOutput(w, r, reader, enc)
 }
@@ -48,93 +50,6 @@ type noOutput struct{}
 
 func (noOutput) Next(context.Context) (task.Chunk, error) { return task.Chunk{}, io.EOF }
 func (noOutput) Close()                                   {}
-
-// outputQuery reads what output r wants. Complete says that the reader, who resumes, has it all.
-func outputQuery(r *http.Request, events bool) (q task.OutputQuery, complete bool, err error) {
-	p := readParams(r, "attempt", "stream", "follow", "offset", "uid")
-	q = task.OutputQuery{UID: p.uid("uid"), Stream: p.stream("stream"), Follow: p.flag("follow")}
-	q.From.Attempt = p.number("attempt", 1<<31-1)
-	p.offset("offset", q.Stream, &q.From)
-	if err := p.err(); err != nil {
-		return q, false, err
-	}
-	if id := r.Header.Get("Last-Event-ID"); events && id != "" {
-		complete, err = resume(&q, id)
-	}
-	return q, complete, err
-}
-
-// offset reads bytes to skip: one number for one stream, two with a dot between them for both.
-func (p *params) offset(name string, stream task.Stream, c *task.Cursor) {
-	if !p.has(name) {
-		return
-	}
-	ok := false
-	switch {
-	case stream == task.Stdout:
-		c.Stdout, ok = parseOffset(p.text(name))
-	case stream == task.Stderr:
-		c.Stderr, ok = parseOffset(p.text(name))
-	default:
-		ok = parseOffsets(p.text(name), c)
-	}
-	if !ok {
-		p.fail(name, "want a number of bytes with stream=stdout or stream=stderr, and otherwise STDOUT.STDERR, such as 4096.0")
-	}
-}
-
-func parseOffset(s string) (int64, bool) {
-	n, err := strconv.ParseUint(s, 10, 63)
-	return int64(n), err == nil
-}
-
-func parseOffsets(s string, c *task.Cursor) bool {
-	stdout, stderr, both := strings.Cut(s, ".")
-	var ok1, ok2 bool
-	c.Stdout, ok1 = parseOffset(stdout)
-	c.Stderr, ok2 = parseOffset(stderr)
-	return both && ok1 && ok2
-}
-
-// appendEventID writes a place in the output of a task: uid/attempt/stdoutOffset.stderrOffset.
-func appendEventID(b []byte, uid string, c task.Cursor) []byte {
-	b = append(append(b, uid...), '/')
-	b = append(strconv.AppendInt(b, int64(c.Attempt), 10), '/')
-	b = append(strconv.AppendInt(b, c.Stdout, 10), '.')
-	return strconv.AppendInt(b, c.Stderr, 10)
-}
-
-// parseEventID is the inverse of appendEventID. An empty uid stands for any.
-func parseEventID(id string) (uid task.UID, c task.Cursor, ok bool) {
-	parts := strings.Split(id, "/")
-	if len(parts) != 3 {
-		return uid, c, false
-	}
-	uid, err := task.ParseUID(parts[0])
-	attempt, err2 := strconv.ParseUint(parts[1], 10, 31)
-	c.Attempt = int(attempt)
-	return uid, c, err == nil && err2 == nil && attempt > 0 && parseOffsets(parts[2], &c)
-}
-
-// resume makes q go on after the event of that id. Complete says that nothing comes after it.
-func resume(q *task.OutputQuery, id string) (complete bool, err error) {
-	uid, from, ok := parseEventID(id)
-	if !ok {
-		return false, badField("Last-Event-ID", "want uid/attempt/stdoutOffset.stderrOffset, as in the id of an event")
-	}
-	if q.UID.IsZero() {
-		q.UID = uid
-	}
-	if !uid.IsZero() && uid != q.UID {
-		return false, badField("Last-Event-ID", "its uid differs from the parameter uid")
-	}
-	asked := q.From.Attempt
-	if asked > from.Attempt {
-		return false, badField("Last-Event-ID", "its attempt lies before the parameter attempt")
-	}
-	q.From, q.Rest = from, asked == 0
-	return asked != 0 && asked < from.Attempt, nil
-}
 
 // An outputEncoder writes output in one format.
 type outputEncoder interface {
@@ -151,7 +66,7 @@ const (
 	// ahead is how many chunks are read before they are written.
 	ahead = 4
 	// maxBatch bounds what is written at once, in bytes, but for the last chunk in it.
-	maxBatch = 128 << 10
+	maxBatch = 64 << 10
 )
 
 // A pump reads ahead. Its chunks are closed at the end, and err is set then.
@@ -207,8 +122,8 @@ func (s *Server) sendOutput(w http.ResponseWriter, r *http.Request, reader Outpu
 	p := startPump(ctx, reader)
 	defer p.wait()
 	defer cancel(context.Canceled)
-	out := &outputWriter{w: rec, enc: enc, turns: s.turns}
-	if out.flush(enc.appendStart) != nil {
+	out := &outputWriter{w: rec, enc: enc}
+	if out.buf = enc.appendStart(out.buf); out.flush() != nil {
 		return nil // nobody is there to be told
 	}
 	if err := s.copyOutput(out, p); err != nil {
@@ -234,7 +149,8 @@ func (s *Server) copyOutput(out *outputWriter, p *pump) error {
 			}
 		case <-tick.C:
 			if idle {
-				if err := out.flush(out.enc.appendKeepAlive); err != nil {
+				out.buf = out.enc.appendKeepAlive(out.buf)
+				if err := out.flush(); err != nil {
 					return err
 				}
 			}
@@ -253,11 +169,8 @@ func (s *Server) endOutput(out *outputWriter, err error) error {
 		s.log.Error("output cannot be read", "error", err)
 	}
 	var cut bool
-	flushed := out.flush(func(b []byte) []byte {
-		b, cut = out.enc.appendEnd(b, out.w.Header(), err)
-		return b
-	})
-	if flushed != nil {
+	out.buf, cut = out.enc.appendEnd(out.buf, out.w.Header(), err)
+	if flushed := out.flush(); flushed != nil {
 		return flushed
 	}
 	if cut {
@@ -266,52 +179,32 @@ func (s *Server) endOutput(out *outputWriter, err error) error {
 	return nil
 }
 
-// An outputWriter gathers what is written at once. It encodes no sooner, so that what waits to be
-// written is held once for all who read it.
+// An outputWriter gathers what is written at once.
 type outputWriter struct {
-	w     *recorder
-	enc   outputEncoder
-	turns *turns
-
-	chunks []task.Chunk
-	size   int // bytes of data in chunks
+	w   *recorder
+	enc outputEncoder
+	buf []byte
 }
 
 // write adds c, and writes what is gathered where now says that nothing more is at hand.
-func (o *outputWriter) write(c task.Chunk, now bool) error {
-	o.chunks = append(o.chunks, c)
-	o.size += len(c.Data)
-	if now || o.size >= maxBatch {
-		return o.flush(nil)
+func (o *outputWriter) write(c task.Chunk, now bool) (err error) {
+	if o.buf, err = o.enc.appendChunk(o.buf, c); err != nil {
+		return err
+	}
+	if now || len(o.buf) >= maxBatch {
+		return o.flush()
 	}
 	return nil
 }
 
-// flush hands what is gathered, and what last adds to it, to the connection, which must take it
-// within the client's patience.
-func (o *outputWriter) flush(last func([]byte) []byte) (err error) {
-	if o.size > turnSize {
-		defer o.turns.take()()
-	}
-	buf := o.turns.buffers.Get().(*[]byte)
-	defer o.turns.buffers.Put(buf)
-	b := (*buf)[:0]
-	for _, c := range o.chunks {
-		if b, err = o.enc.appendChunk(b, c); err != nil {
-			return err
-		}
-	}
-	clear(o.chunks)
-	o.chunks, o.size = o.chunks[:0], 0
-	if last != nil {
-		b = last(b)
-	}
-	*buf = b
+// flush hands everything to the connection, which must take it within writeTimeout.
+func (o *outputWriter) flush() error {
 	extend(o.w)
-	if len(b) > 0 {
-		if _, err := o.w.Write(b); err != nil {
+	if len(o.buf) > 0 {
+		if _, err := o.w.Write(o.buf); err != nil {
 			return err
 		}
 	}
+	o.buf = o.buf[:0]
 	return o.w.control.Flush()
 }

@@ -265,8 +265,32 @@ func TestResumeOfAnotherIncarnationIsRefused(t *testing.T) {
 	b.running(t)
 	other := task.NewUID(time.Now()).String()
 	resp, body := b.send(t, call{"GET", goodOutput, "", []string{"Accept", mediaEvents, "Last-Event-ID", other + "/1/0.0"}})
+	if resp.StatusCode != 410 || !strings.Contains(string(body), lastEventID) {
+		t.Errorf("got %d %s, want 410", resp.StatusCode, body)
+	}
+	resp, body = b.send(t, call{"GET", goodOutput + "?uid=" + other, "", []string{"Accept", mediaEvents, "Last-Event-ID", other + "/1/0.0"}})
 	if resp.StatusCode != 404 {
-		t.Errorf("got %d %s, want 404", resp.StatusCode, body)
+		t.Errorf("with the uid: got %d %s, want 404", resp.StatusCode, body)
+	}
+}
+
+func TestPlacesThatWereNeverReachedAreRefused(t *testing.T) {
+	b := setup(t)
+	created, _ := b.running(t)
+	b.host.refuseOutput(&task.OffsetError{Attempt: 1, Begun: true, Stream: task.Stderr, Offset: 9, End: 6})
+	const message = "stderr of attempt 1 ends at 6, which is before 9"
+	for _, tt := range []struct {
+		call  call
+		field string
+	}{
+		{call{"GET", goodOutput + "?offset=0.9", "", nil}, "offset"},
+		{call{"HEAD", goodOutput + "?offset=0.9", "", nil}, ""},
+		{call{"GET", goodOutput, "", []string{"Accept", mediaEvents, "Last-Event-ID", created.Metadata.UID.String() + "/1/0.9"}}, lastEventID},
+	} {
+		resp, body := b.send(t, tt.call)
+		if want := fmt.Sprintf(`"field":%q,"message":%q`, tt.field, message); resp.StatusCode != 400 || tt.field != "" && !strings.Contains(string(body), want) {
+			t.Errorf("%+v: %d %s", tt.call, resp.StatusCode, body)
+		}
 	}
 }
 

@@ -191,7 +191,7 @@ func (s *taskService) StreamOutput(
 	}
 	reader, err := s.tasks().Output(task.Name(r.GetName()), q)
 	if err != nil {
-		return err
+		return offsetError(err, "stdout_offset", "stderr_offset")
 	}
 	defer reader.Close()
 	ctx, cancel := context.WithCancelCause(stream.Context())

@@ -63,6 +63,12 @@ func (s *Store) Follow(k Key, ref []byte, from task.Cursor, q Filter) *Reader {
 	return rd
 }
 
+// End returns what had been produced when the reader was made, as a place: no reader of the run has got
+// any further by then. Ok is false if that is not known, because the run cannot be read.
+func (rd *Reader) End() (end task.Cursor, ok bool) {
+	return task.Cursor{Attempt: rd.r.key.Attempt, Stdout: rd.stop[0], Stderr: rd.stop[1]}, rd.err == nil
+}
+
 // attach returns the run with that key that is in memory, if there is one, with a follower more.
 func (s *Store) attach(k Key, follow bool) *run {
 	s.mu.Lock()

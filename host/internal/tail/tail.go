@@ -3,6 +3,10 @@
 //
 // The order is fixed: the output of an attempt, then, when its end is on disk, its end; then the
 // next attempt. A cursor that a chunk carries leads to exactly what comes after it.
+//
+// A cursor behind what an attempt has written is refused, since no chunk ever carried it. Only the last
+// output of an attempt that was lost with its host may have been read and be lost nevertheless: then the
+// reader begins with gaps that name it.
 package tail
 
 import (
@@ -38,12 +42,13 @@ type Reader struct {
 	at      task.Cursor // of what comes next
 	one     bool        // end with the attempt at which it began
 	reader  *output.Reader
-	part    bool // reader reads what there was of an attempt that had not ended
-	drained bool // the output of this attempt has been read; its end is what comes next
+	part    bool         // reader reads what there was of an attempt that had not ended
+	drained bool         // the output of this attempt has been read; its end is what comes next
+	first   []task.Chunk // what comes before everything else
 }
 
 // Open returns a reader. It must be closed. The error wraps task.ErrNotFound if there is no such task
-// or no such attempt.
+// or no such attempt, and is a *task.OffsetError if the output does not reach that far.
 func Open(tasks Tasks, outputs Outputs, name task.Name, q task.OutputQuery) (*Reader, error) {
 	t, err := tasks.Get(name)
 	if err != nil {
@@ -57,15 +62,77 @@ func Open(tasks Tasks, outputs Outputs, name task.Name, q task.OutputQuery) (*Re
 	r.one = q.From.Attempt != 0 && !q.Rest
 	if r.at.Attempt == 0 {
 		r.at.Attempt = max(t.Status.Attempt, 1)
-	} else if r.one && r.at.Attempt > t.Status.Attempt && !q.Follow {
+	} else if r.one && r.at.Attempt > t.Status.Attempt && (!q.Follow || t.Status.Done()) {
 		return nil, fmt.Errorf("task %s has no attempt %d: %w", name, r.at.Attempt, task.ErrNotFound)
 	}
+	if err := r.reach(t.Status.Attempt); err != nil {
+		r.Close()
+		return nil, err
+	}
 	return r, nil
+}
+
+// reach checks that the output is there up to where the reader is to begin. Last is the last attempt
+// that has begun.
+func (r *Reader) reach(last int) error {
+	switch {
+	case r.at.Attempt > last+1 && !r.one:
+		return &task.OffsetError{Attempt: r.at.Attempt}
+	case r.at.Stdout == 0 && r.at.Stderr == 0:
+		return nil
+	case r.at.Attempt > last:
+		return r.beyond(task.Cursor{})
+	}
+	run, _, _, err := r.look()
+	if err != nil || run.StartedAt.IsZero() { // forgotten: nobody knows how far it went
+		return err
+	}
+	r.begin(run)
+	end, known := r.reader.End()
+	if !known {
+		return nil // reading it says why
+	}
+	end.Stdout, end.Stderr = max(end.Stdout, run.StdoutBytes), max(end.Stderr, run.StderrBytes)
+	if run.Phase != task.LostRun {
+		return r.beyond(end)
+	}
+	r.lost(task.Stdout, end.Stdout, r.at.Stdout, run)
+	r.lost(task.Stderr, end.Stderr, r.at.Stderr, run)
+	return nil
+}
+
+// beyond returns an error if the reader is to begin behind end.
+func (r *Reader) beyond(end task.Cursor) error {
+	switch {
+	case r.at.Stdout > end.Stdout:
+		return &task.OffsetError{Attempt: r.at.Attempt, Begun: end.Attempt != 0, Stream: task.Stdout, Offset: r.at.Stdout, End: end.Stdout}
+	case r.at.Stderr > end.Stderr:
+		return &task.OffsetError{Attempt: r.at.Attempt, Begun: end.Attempt != 0, Stream: task.Stderr, Offset: r.at.Stderr, End: end.Stderr}
+	}
+	return nil
+}
+
+// whyLost is the reason of gaps for what was read before a crash and not kept.
+const whyLost = "read before, and lost with the host or the plugin that failed"
+
+// lost notes that a stream ends before a place up to which it may have been read.
+func (r *Reader) lost(s task.Stream, end, at int64, run *task.Run) {
+	if at <= end || r.query.Stream != 0 && r.query.Stream != s {
+		return
+	}
+	r.first = append(r.first, task.Chunk{
+		Attempt: run.Attempt, Stream: s, Offset: end, Time: run.FinishedAt, Gap: at - end, Why: whyLost, Next: r.at,
+	})
 }
 
 // Next returns the next chunk, waiting for it where the query says so. The error is io.EOF at the end,
 // the cause of ctx when that ends, and wraps task.ErrNotFound when the task has been deleted.
 func (r *Reader) Next(ctx context.Context) (task.Chunk, error) {
+	if len(r.first) > 0 {
+		c := r.first[0]
+		r.first = r.first[1:]
+		return c, nil
+	}
 	for {
 		if r.reader != nil { // how the task stands matters only where output begins or ends
 			c, err := r.read(ctx)

@@ -29,10 +29,9 @@ func TestWhatAQueryReads(t *testing.T) {
 		{task.OutputQuery{From: task.Cursor{Attempt: 1}, Follow: true}, []string{out1, err1, end1}},
 		{task.OutputQuery{From: task.Cursor{Attempt: 1}, Rest: true}, []string{out1, err1, end1, out2, err2, end2, out3, err3, end3}},
 		{task.OutputQuery{From: task.Cursor{Attempt: 2, Stdout: 6, Stderr: 2}}, []string{`2 stderr "r 2\n" at 2`, end2}},
-		{task.OutputQuery{From: task.Cursor{Attempt: 2, Stdout: 99, Stderr: 99}}, []string{end2}},
+		{task.OutputQuery{From: task.Cursor{Attempt: 2, Stdout: 6, Stderr: 6}}, []string{end2}},
 		{task.OutputQuery{From: task.Cursor{Attempt: 2}, Stream: task.Stderr}, []string{err2, end2}},
 		{task.OutputQuery{From: task.Cursor{Attempt: 4}, Rest: true}, nil},
-		{task.OutputQuery{From: task.Cursor{Attempt: 4}, Follow: true}, nil},
 	} {
 		if got, _ := all(t.Context(), w.open(c.q)); !slices.Equal(got, c.want) {
 			t.Errorf("%+v read %q\nwant %q", c.q, got, c.want)
@@ -66,12 +65,79 @@ func TestOpenRefuses(t *testing.T) {
 		{"other", task.OutputQuery{}},
 		{"t", task.OutputQuery{UID: task.NewUID(time.Now())}},
 		{"t", task.OutputQuery{From: task.Cursor{Attempt: 2}}},
+		{"t", task.OutputQuery{From: task.Cursor{Attempt: 2}, Follow: true}}, // the task is over
 	} {
 		if _, err := tail.Open(w, w.outputs, c.name, c.q); !errors.Is(err, task.ErrNotFound) {
 			t.Errorf("%s with %+v: %v, want ErrNotFound", c.name, c.q, err)
 		}
 	}
 	w.open(task.OutputQuery{UID: w.uid})
+}
+
+// A place that no chunk ever carried is refused, whether the attempt still runs or not.
+func TestOpenRefusesPlacesThatWereNeverReached(t *testing.T) {
+	w := setup(t)
+	w.attempts(1)
+	w.change(func() { w.over = false })
+	w.begin()
+	w.write(task.Stdout, "half a li")
+	for _, c := range []struct {
+		from task.Cursor
+		rest bool
+		want string
+	}{
+		{task.Cursor{Attempt: 1, Stdout: 6, Stderr: 6}, true, ""},
+		{task.Cursor{Attempt: 1, Stdout: 7}, true, "stdout of attempt 1 ends at 6, which is before 7"},
+		{task.Cursor{Attempt: 1, Stderr: 1 << 60}, false, "stderr of attempt 1 ends at 6, which is before 1152921504606846976"},
+		{task.Cursor{Attempt: 2, Stdout: 9}, true, ""},
+		{task.Cursor{Attempt: 2, Stdout: 10}, true, "stdout of attempt 2 ends at 9, which is before 10"},
+		{task.Cursor{Stdout: 10}, false, "stdout of attempt 2 ends at 9, which is before 10"},
+		{task.Cursor{Attempt: 2, Stderr: 1}, false, "stderr of attempt 2 ends at 0, which is before 1"},
+		{task.Cursor{Attempt: 3}, true, ""},
+		{task.Cursor{Attempt: 3}, false, ""}, // it may still begin
+		{task.Cursor{Attempt: 3, Stdout: 1}, false, "attempt 3 has not begun"},
+		{task.Cursor{Attempt: 4}, true, "attempt 4 has not begun"},
+	} {
+		for _, only := range []task.Stream{0, task.Stdout} {
+			r, err := tail.Open(w, w.outputs, "t", task.OutputQuery{From: c.from, Rest: c.rest, Follow: true, Stream: only})
+			if err == nil {
+				r.Close()
+			}
+			var beyond *task.OffsetError
+			if errors.As(err, &beyond) != (c.want != "") || c.want != "" && err.Error() != c.want {
+				t.Errorf("%+v: %v, want %q", c.from, err, c.want)
+			}
+		}
+	}
+	w.end(true)
+}
+
+// What was read and then lost with the host is told by a gap that ends where the reader is.
+func TestWhatWasReadAndLostIsAGap(t *testing.T) {
+	w := setup(t)
+	w.begin()
+	w.write(task.Stdout, "kept\n")
+	sum := w.writer.Close()
+	w.commit(sum, true)
+	w.change(func() { w.runs[1].Phase = task.LostRun })
+	const end = "1 ended lost"
+	for _, c := range []struct {
+		q    task.OutputQuery
+		want []string
+	}{
+		{task.OutputQuery{From: task.Cursor{Attempt: 1, Stdout: 5}}, []string{end}},
+		{task.OutputQuery{From: task.Cursor{Attempt: 1, Stdout: 9}}, []string{"1 stdout gap 4 at 5", end}},
+		{task.OutputQuery{From: task.Cursor{Attempt: 1, Stdout: 4, Stderr: 3}}, []string{"1 stderr gap 3 at 0", `1 stdout "\n" at 4`, end}},
+		{task.OutputQuery{From: task.Cursor{Attempt: 1, Stdout: 9, Stderr: 3}, Stream: task.Stderr}, []string{"1 stderr gap 3 at 0", end}},
+	} {
+		c.q.Follow = true
+		got, cursors := all(t.Context(), w.open(c.q))
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%+v read %q, want %q", c.q, got, c.want)
+		} else if len(got) > 1 && cursors[0] != c.q.From {
+			t.Errorf("%+v: the gap leads to %+v", c.q, cursors[0])
+		}
+	}
 }
 
 // A follower reads in its own goroutine, what it read comes on a channel.
