@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -91,7 +92,7 @@ func outputRate(ctx context.Context, b *bench) error {
 			return err
 		}
 		t.row("cat | cat >/dev/null", peer.mib, peer.rate, 1.0, nil, nil, nil, nil, nil, nil)
-		got, err := b.written(ctx, h, c.bytes, c.follow, c.n)
+		got, err := b.written(ctx, h, c.bytes, c.follow, c.n, nil)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.name, err)
 		}
@@ -99,6 +100,27 @@ func outputRate(ctx context.Context, b *bench) error {
 		t.row(c.name, got.mib, got.rate, got.rate/peer.rate, got.used.host.Seconds()/gib, got.used.plugins.Seconds()/gib,
 			got.followed, fmt.Sprintf("%d/%d", got.complete, c.n), float64(got.missing)/mib, got.gaps)
 	}
+	if b.profile == "" {
+		return nil
+	}
+	return errors.Join(b.profiledOutput(ctx, h, "raw", small, followRaw), b.profiledOutput(ctx, h, "events", small, followEvents))
+}
+
+// profiledOutput shows where the time of a host with many followers goes. It needs perf, and the right
+// to use it.
+func (b *bench) profiledOutput(ctx context.Context, h *server, name string, n int64, f follow) error {
+	if err := os.MkdirAll(b.profile, 0o755); err != nil {
+		return err
+	}
+	data := filepath.Join(b.profile, "output-"+name+".data")
+	got, err := b.written(ctx, h, n, f, b.size(100, 10), perf("record", "-q", "-e", "task-clock", "-F", strconv.Itoa(sampleRate), "-g", "-o", data))
+	if err != nil {
+		return err
+	}
+	if err := b.areas(ctx, data, int(got.mib), "MiB written"); err != nil {
+		return err
+	}
+	b.report.note("\nmore of %s: perf report --no-children -i %s", name, data)
 	return nil
 }
 
@@ -136,8 +158,9 @@ func (b *bench) comparePipe(dir string, n int64) (writing, error) {
 	return w, nil
 }
 
-// written runs a source as a task, with so many followers that are there before its first byte.
-func (b *bench) written(ctx context.Context, h *server, n int64, f follow, followers int) (w writing, err error) {
+// written runs a source as a task, with so many followers that are there before its first byte, and
+// with a look at the host from outside if look is not nil.
+func (b *bench) written(ctx context.Context, h *server, n int64, f follow, followers int, look watch) (w writing, err error) {
 	dir, err := os.MkdirTemp(filepath.Dir(h.dir), "task")
 	if err != nil {
 		return w, err
@@ -159,6 +182,13 @@ func (b *bench) written(ctx context.Context, h *server, n int64, f follow, follo
 	}
 	if err := h.followers(ctx, followers); err != nil {
 		return w, err
+	}
+	if look != nil {
+		stop, err := look(ctx, h)
+		if err != nil {
+			return w, err
+		}
+		defer stop()
 	}
 	before, err := h.usage(ctx)
 	if err != nil {

@@ -31,7 +31,7 @@ func (b *bench) profiled(ctx context.Context, n int) error {
 	if _, err := b.load(ctx, n, perf("trace", "-s", "-o", calls)); err != nil {
 		return err
 	}
-	if err := b.areas(ctx, data, n); err != nil {
+	if err := b.areas(ctx, data, n, "task"); err != nil {
 		return err
 	}
 	if err := b.syscalls(calls, n); err != nil {
@@ -72,8 +72,9 @@ func perf(args ...string) watch {
 	}
 }
 
-// areas shows on what each process spent its processor time, by the innermost frame that says so.
-func (b *bench) areas(ctx context.Context, data string, n int) error {
+// areas shows on what each process spent its processor time for each of n units, by the innermost frame
+// that says so.
+func (b *bench) areas(ctx context.Context, data string, n int, unit string) error {
 	out, err := exec.CommandContext(ctx, "perf", "script", "-i", data, "-F", "comm,ip,sym").Output()
 	if err != nil {
 		return fmt.Errorf("perf script: %w", err)
@@ -90,7 +91,7 @@ func (b *bench) areas(ctx context.Context, data string, n int) error {
 		}
 		sums[comm][area(frames)] += 1e6 / sampleRate / float64(n)
 	}
-	t := b.report.table("CPU by process and area", "process and area", "us/task", "share")
+	t := b.report.table("CPU by process and area", "process and area", "us/"+unit, "share")
 	for _, comm := range byValue(sums, total) {
 		all := total(sums[comm])
 		if all < 5 {
