@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/soltihq/solti-host/host/internal/config"
+	"github.com/soltihq/solti-host/host/internal/discovery"
 )
 
 // A Setting describes one knob of a host's configuration, for programs that offer it as a flag.
@@ -58,6 +59,7 @@ func LoadConfig(s ConfigSource) (Options, error) {
 	c, err := config.Load(config.Source{
 		File: s.File, Env: s.Env, Flags: s.Flags, Defaults: s.Defaults,
 		Dir: dir, Root: os.Geteuid() == 0, Executable: program,
+		CheckPluginDir: discovery.CheckDir,
 	})
 	if err != nil {
 		return Options{}, err

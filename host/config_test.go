@@ -16,7 +16,7 @@ func TestLoadConfigTurnsNoneIntoOptions(t *testing.T) {
 	dir := t.TempDir()
 	var log bytes.Buffer
 	o, err := LoadConfig(ConfigSource{
-		Env:      []string{"SOLTI_QUEUE_SLOT_LIMIT=0", "SOLTI_LOG_FORMAT=json"},
+		Env:      []string{"SOLTI_QUEUE_SLOT_LIMIT=0", "SOLTI_LOG_FORMAT=json", "SOLTI_PLUGIN_DIR=/usr"},
 		Flags:    map[string]string{"state-dir": dir, "grace": "0s", "plugins-order": "b,a"},
 		Defaults: map[string]string{"listen": "none", "concurrency": "3"},
 		Log:      &log, Version: "v1",
@@ -37,7 +37,7 @@ func TestLoadConfigTurnsNoneIntoOptions(t *testing.T) {
 }
 
 func TestLoadConfigReportsAllProblems(t *testing.T) {
-	_, err := LoadConfig(ConfigSource{Env: []string{"SOLTI_GRACE=x"}, Flags: map[string]string{
+	_, err := LoadConfig(ConfigSource{Env: []string{"SOLTI_GRACE=x", "SOLTI_PLUGIN_DIR=/usr"}, Flags: map[string]string{
 		"state-dir": filepath.Join(t.TempDir(), strings.Repeat("x", 120)), "listen": "1.2.3.4:5",
 	}})
 	var problems task.FieldErrors

@@ -1,6 +1,9 @@
 package config
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -19,6 +22,9 @@ type Source struct {
 	Dir        string            // what relative paths in flags and variables start from
 	Root       bool              // the host runs as root
 	Executable string            // path of the running program; empty means unknown
+
+	// CheckPluginDir says why programs must not be started from a directory. Nil means that nobody asks.
+	CheckPluginDir func(dir string) error
 }
 
 // Load returns the configuration that s adds up to. Its error is a task.FieldErrors that holds every
@@ -130,14 +136,45 @@ func (l *loader) checkPaths() {
 		l.problems.Add(l.origin["stateDir"], "the socket %s would have a path of %d bytes, and %d is the system's limit: choose a shorter directory",
 			socket, len(socket), maxSocket())
 	}
-	if from := l.origin["pluginDir"]; from != "pluginDir" {
-		if info, err := os.Stat(plugins); err != nil || !info.IsDir() {
-			l.problems.Add(from, "%s is not a directory", plugins)
-		}
+	if err := checkStateDir(state); err != nil {
+		l.problems.Add(l.origin["stateDir"], "%v", err)
+	}
+	if err := l.checkPluginDir(plugins); err != nil {
+		l.problems.Add(l.origin["pluginDir"], "%v", err)
 	}
 	if inside(state, plugins) {
 		l.problems.Add(l.origin["stateDir"], "%s lies in the plugin directory %s: what tasks write must not be where programs are started from", state, plugins)
 	}
+}
+
+// checkStateDir refuses a directory that a host would refuse. One that is not there will be made.
+func checkStateDir(dir string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a directory", dir)
+	case info.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("%s is writable for group or others (mode %04o), who could replace its files: chmod go-w %s",
+			dir, info.Mode().Perm(), dir)
+	}
+	return nil
+}
+
+// checkPluginDir refuses a directory that somebody has named and that is none, and one that is not safe.
+func (l *loader) checkPluginDir(dir string) error {
+	if l.origin["pluginDir"] != "pluginDir" {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return fmt.Errorf("%s is not a directory", dir)
+		}
+	}
+	if l.source.CheckPluginDir == nil {
+		return nil
+	}
+	return l.source.CheckPluginDir(dir)
 }
 
 // inside reports whether path is dir or lies below it, links resolved as far as there are any.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -204,6 +205,34 @@ func TestProblems(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 			}
 		})
+	}
+}
+
+// Directories that a host would refuse are refused before it is made.
+func TestUnsafeDirectories(t *testing.T) {
+	s := setup(t, "")
+	state, file := filepath.Join(s.Dir, "state"), filepath.Join(s.Dir, "file")
+	if err := errors.Join(os.Mkdir(state, 0o700), os.Chmod(state, 0o770), os.WriteFile(file, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	s.CheckPluginDir = func(dir string) error { return errors.New(dir + " is not safe") }
+	for dir, want := range map[string]string{
+		state:                        "is writable for group or others (mode 0770), who could replace its files: chmod go-w " + state,
+		file:                         "is not a directory",
+		filepath.Join(file, "below"): "not a directory",
+	} {
+		s.Flags = map[string]string{"state-dir": dir}
+		_, err := Load(s)
+		if err == nil || !strings.Contains(err.Error(), "--state-dir: ") || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", dir, err, want)
+		}
+		if err == nil || !strings.Contains(err.Error(), "pluginDir: "+systemPluginDir+" is not safe") {
+			t.Errorf("%s: got %v, want a word on the plugin directory", dir, err)
+		}
+	}
+	s.Flags = map[string]string{"plugin-dir": s.Dir, "state-dir": filepath.Join(t.TempDir(), "new")}
+	if _, err := Load(s); err == nil || err.Error() != "--plugin-dir: "+s.Dir+" is not safe" {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -12,6 +12,12 @@ import (
 // maxLinks bounds the symlinks on the way to a directory.
 const maxLinks = 40
 
+// CheckDir says why no plugins may be started from dir, or returns nil.
+func CheckDir(dir string) error {
+	_, err := checkDir(dir)
+	return err
+}
+
 // checkDir walks from the root of the file system to dir, checks every step, and returns the
 // directory with all symlinks resolved. Each step is looked at only after the one above it was found
 // safe, so that nobody can exchange it behind our back.
@@ -89,7 +95,7 @@ func checkStep(path string, last bool) error {
 
 func missing(dir string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s does not exist: mkdir -p -m 755 %s: %w", dir, dir, err)
+		return fmt.Errorf("%s does not exist: put the plugins there, or make it with mkdir -p -m 755 %s", dir, dir)
 	}
 	return err
 }
