@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -33,8 +32,9 @@ type Host struct {
 	options  Options
 	log      hclog.Logger
 	began    time.Time
-	scratch  string // a private directory, removed at the end; empty means none
 	restored state.Restored
+
+	removeScratch func() error // removes a private directory at the end; nil means that there is none
 
 	store    store.Store
 	state    *state.State
@@ -112,7 +112,7 @@ func (h *Host) openState() error {
 	} else {
 		s, err := bolt.Open(h.options.StateDir, bolt.Options{Logger: h.log.Named("store")})
 		if err != nil {
-			return fmt.Errorf("state directory %s: %w", h.options.StateDir, err)
+			return fmt.Errorf("open the state: %w", err)
 		}
 		h.store = s
 	}
@@ -279,8 +279,8 @@ func (h *Host) close(ctx context.Context) error {
 	if h.store != nil {
 		errs = append(errs, h.store.Close())
 	}
-	if h.scratch != "" {
-		errs = append(errs, os.RemoveAll(h.scratch))
+	if h.removeScratch != nil {
+		errs = append(errs, h.removeScratch())
 	}
 	return errors.Join(errs...)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/soltihq/solti-host/host/internal/plugin"
@@ -16,13 +15,14 @@ func (h *Host) openPlugins() error {
 	if h.options.PluginDir == "" {
 		return nil
 	}
+	sweepTemp()
 	stateDir := h.options.StateDir
 	if stateDir == "" {
-		dir, err := os.MkdirTemp("", "solti-")
+		dir, remove, err := TempStateDir()
 		if err != nil {
 			return fmt.Errorf("make a directory for the plugins' sockets: %w", err)
 		}
-		h.scratch, stateDir = dir, dir
+		h.removeScratch, stateDir = remove, dir
 	}
 	o := plugin.Options{
 		Dir: h.options.PluginDir, RunDir: filepath.Join(stateDir, "run"), StateDir: stateDir,

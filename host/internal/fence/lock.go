@@ -22,7 +22,12 @@ func TryLock(path string) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	return lockOpen(f)
+}
+
+// lockOpen takes the lock on an open file, or closes it.
+func lockOpen(f *os.File) (*Lock, error) {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
 		return &Lock{File: f}, nil
 	}
@@ -30,7 +35,7 @@ func TryLock(path string) (*Lock, error) {
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		err = ErrLocked
 	}
-	return nil, fmt.Errorf("%s: %w", path, err)
+	return nil, fmt.Errorf("%s: %w", f.Name(), err)
 }
 
 // Close lets go of this process's share of the lock.
