@@ -27,7 +27,7 @@ func (s *Server) getPlugin(w http.ResponseWriter, r *http.Request) error {
 			return respond(w, http.StatusOK, p)
 		}
 	}
-	return refuse(task.ReasonNotFound, "no plugin has the name "+name)
+	return refuse(task.ReasonNotFound, "plugin "+name+": not found")
 }
 
 func (s *Server) explain(w http.ResponseWriter, r *http.Request) error {
