@@ -35,6 +35,7 @@ func (a *app) root() *cobra.Command {
 
 Start with "solti-host run SPEC", which needs no server, or with "solti-host serve" in one terminal and
 "solti-host apply -f SPEC" in another.`,
+		Example:       "  solti-host run examples/specs/hello.yaml",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -42,16 +43,27 @@ Start with "solti-host run SPEC", which needs no server, or with "solti-host ser
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errs)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misuse(c, err) })
-	root.AddCommand(
-		a.serve(), a.runSpec(), a.validate(),
-		a.apply(), a.create(), a.get(), a.list(), a.runs(), a.logs(), a.wait(), a.cancel(), a.delete(),
-		a.plugin(), a.version(),
-	)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misuse(c, flagError(c, err)) })
+	group(root, "Without a server:", a.runSpec(), a.validate())
+	group(root, "The server:", a.serve(), a.plugin())
+	group(root, "Tasks of a server:",
+		a.apply(), a.create(), a.get(), a.list(), a.runs(), a.logs(), a.wait(), a.cancel(), a.delete())
+	root.AddCommand(a.version())
+	completion(root)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	for _, c := range descendants(root) {
 		strictArgs(c)
 	}
 	return root
+}
+
+// group adds commands to root that help shows below a title.
+func group(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range commands {
+		c.GroupID = title
+		root.AddCommand(c)
+	}
 }
 
 // descendants returns c and every command below it.
@@ -119,19 +131,17 @@ func none(_ *cobra.Command, args []string) error {
 func (a *app) hostFlags(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVar(&a.stateDir, "state-dir", "", "state directory of the host (default $SOLTI_STATE_DIR, or the usual place)")
 	c.Flags().StringVar(&a.endpoint, "endpoint", "", "address of the host, such as http://127.0.0.1:7390; the token comes from $SOLTI_TOKEN (default $SOLTI_ENDPOINT)")
-	return c
-}
-
-// formatFlag adds -o.
-func (a *app) formatFlag(c *cobra.Command) *cobra.Command {
-	c.Flags().VarP(&a.format, "output", "o", "json, yaml or wide (default a table)")
-	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"json", "yaml", "wide"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.MarkFlagDirname("state-dir")
+	_ = c.RegisterFlagCompletionFunc("endpoint", cobra.NoFileCompletions)
 	return c
 }
 
 // connect returns a client for the host that the flags or the environment name.
 func (a *app) connect() (*client.Client, error) {
 	o := client.Options{Endpoint: a.endpoint, StateDir: a.stateDir}
+	if o.Endpoint != "" && o.StateDir != "" {
+		return nil, misuseError{err: errors.New("--endpoint and --state-dir each name a host: give one of them")}
+	}
 	if o.Endpoint == "" && o.StateDir == "" {
 		o.Endpoint, o.StateDir = a.getenv("SOLTI_ENDPOINT"), a.getenv("SOLTI_STATE_DIR")
 	}

@@ -12,12 +12,48 @@ import (
 
 // readOne reads the one task in a file; "-" is standard input.
 func (a *app) readOne(file string) (*task.Task, error) {
-	data, err := a.read(file)
+	tasks, err := a.readAll(file)
 	if err != nil {
 		return nil, err
 	}
-	t, err := task.Decode(data)
-	return t, inDocument(file, err)
+	if n := len(tasks); n != 1 {
+		return nil, inDocument(file, task.FieldErrors{{Message: fmt.Sprintf("it holds %d tasks; put the one that is meant into a file of its own", n)}})
+	}
+	return tasks[0], nil
+}
+
+// A source is a task and the file that it comes from.
+type source struct {
+	file     string
+	document int // its number in a file with several, from 1; 0 means that it is the only one
+	task     *task.Task
+}
+
+// blame says which task err is about and where it comes from.
+func (s source) blame(err error) error {
+	err = inDocument(s.file, aboutTask(s.task.Metadata.Name, err))
+	if d, ok := errors.AsType[*documentError](err); ok {
+		d.document = s.document
+	}
+	return err
+}
+
+// sources reads all tasks of all files, or tells what is wrong with any of them.
+func (a *app) sources(files []string) ([]source, error) {
+	var all []source
+	var errs []error
+	for _, f := range files {
+		tasks, err := a.readAll(f)
+		errs = append(errs, err)
+		for i, t := range tasks {
+			s := source{file: f, task: t}
+			if len(tasks) > 1 {
+				s.document = i + 1
+			}
+			all = append(all, s)
+		}
+	}
+	return all, errors.Join(errs...)
 }
 
 // readAll reads all tasks in a file; "-" is standard input.
@@ -46,22 +82,26 @@ func (a *app) read(file string) ([]byte, error) {
 // A documentError says what is wrong with a document, one problem a line, each behind the file's
 // name.
 type documentError struct {
-	file string
-	err  error
+	file     string
+	document int // as in a source
+	err      error
 }
 
-// inDocument blames a file for err, if there is one.
+// inDocument blames a file for err, if there is one and neither host nor machine are at fault.
 func inDocument(file string, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || code(err) == exitInfra || errors.Is(err, errInterrupted) {
+		return err
 	}
-	return &documentError{file, err}
+	return &documentError{file: file, err: err}
 }
 
 func (e *documentError) Error() string {
 	file := e.file
 	if file == "-" {
 		file = "standard input"
+	}
+	if e.document > 0 {
+		file += fmt.Sprintf(": document %d", e.document)
 	}
 	problems := e.problems()
 	if len(problems) == 0 {

@@ -15,7 +15,7 @@ import (
 const (
 	exitOK      = 0
 	exitFailed  = 1 // the task failed or was canceled, or the host refused what was asked
-	exitMisuse  = 2 // arguments, configuration or a document are wrong
+	exitMisuse  = 2 // arguments, configuration, with the directories it names, or a document are wrong
 	exitTimeout = 3 // waiting took longer than --timeout
 	exitInfra   = 4 // no host, a host that cannot, or a task that was lost
 )
@@ -28,6 +28,15 @@ type misuseError struct {
 
 func (e misuseError) Error() string { return e.err.Error() }
 func (e misuseError) Unwrap() error { return e.err }
+
+// Hint is the next step.
+func (e misuseError) Hint() string { return e.hint }
+
+// A hinter is an error that knows the next step.
+type hinter interface {
+	error
+	Hint() string // one line; may be empty
+}
 
 // misuse blames the arguments of c.
 func misuse(c *cobra.Command, err error) error {
@@ -51,8 +60,8 @@ func (a *app) exit(err error) int {
 		return int(code)
 	}
 	fmt.Fprintf(a.errs, "%s\n", cleanLines(err.Error()))
-	if m, ok := errors.AsType[misuseError](err); ok && m.hint != "" {
-		fmt.Fprintln(a.errs, m.hint)
+	if h, ok := errors.AsType[hinter](err); ok && h.Hint() != "" {
+		fmt.Fprintln(a.errs, clean(h.Hint()))
 	}
 	return code(err)
 }

@@ -63,7 +63,7 @@ func TestOutcomeCodes(t *testing.T) {
 }
 
 func TestDocumentErrorsAreOneALine(t *testing.T) {
-	err := inDocument("a.yaml", fmt.Errorf("task x: %w", &client.StatusError{Causes: task.FieldErrors{
+	err := inDocument("a.yaml", aboutTask("x", &client.StatusError{Reason: task.ReasonInvalid, Causes: task.FieldErrors{
 		{Path: "spec.workload.spec.args[1]", Message: "must be a string"}, {Message: "too much", Line: 3},
 	}}))
 	want := "a.yaml: spec.workload.spec.args[1]: must be a string\na.yaml: too much (line 3)"

@@ -3,13 +3,18 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/soltihq/solti-host/host/task"
 )
 
 // A format is the form of results: "" is a table.
@@ -22,21 +27,77 @@ const (
 	asYAML format = "yaml"
 )
 
-// String, Set and Type make a format a flag.
-func (f *format) String() string { return string(*f) }
+// A formatFlag is a flag that takes one of some formats.
+type formatFlag struct {
+	value *format
+	among []string
+}
+
+// String, Set and Type make a formatFlag a flag.
+func (f formatFlag) String() string {
+	if f.value == nil {
+		return ""
+	}
+	return string(*f.value)
+}
 
 // Set takes a format's name.
-func (f *format) Set(s string) error {
-	switch format(s) {
-	case wide, asJSON, asYAML:
-		*f = format(s)
-		return nil
+func (f formatFlag) Set(s string) error {
+	if !slices.Contains(f.among, s) {
+		return fmt.Errorf("%q is not one of %s", s, strings.Join(f.among, ", "))
 	}
-	return fmt.Errorf("%q is not one of json, yaml, wide", s)
+	*f.value = format(s)
+	return nil
 }
 
 // Type names what the flag takes.
-func (f *format) Type() string { return "format" }
+func (f formatFlag) Type() string { return "format" }
+
+// A noFormat is a flag that is there to say why it is not: its text.
+type noFormat string
+
+// String, Set and Type make a noFormat a flag.
+func (noFormat) String() string { return "" }
+
+// Set refuses every format.
+func (n noFormat) Set(string) error { return errors.New(string(n)) }
+
+// Type names what the flag takes.
+func (noFormat) Type() string { return "format" }
+
+// formatFlag adds -o to a command that prints a table.
+func (a *app) formatFlag(c *cobra.Command) *cobra.Command {
+	return a.output(c, "json, yaml or wide (default a table)", asJSON, asYAML, wide)
+}
+
+// documentFlag adds -o to a command that prints text.
+func (a *app) documentFlag(c *cobra.Command) *cobra.Command {
+	return a.output(c, "json or yaml (default text for people)", asJSON, asYAML)
+}
+
+func (a *app) output(c *cobra.Command, usage string, among ...format) *cobra.Command {
+	var words []string
+	for _, f := range among {
+		words = append(words, string(f))
+	}
+	c.Flags().VarP(formatFlag{&a.format, words}, "output", "o", usage)
+	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// documents reports whether the result is to be a document.
+func (a *app) documents() bool { return a.format == asJSON || a.format == asYAML }
+
+// showTasks prints tasks as one document: a list if several were asked for, else the one there is.
+func (a *app) showTasks(tasks []*task.Task, several bool) error {
+	switch {
+	case several:
+		return a.show(listOf(tasks), nil)
+	case len(tasks) == 1:
+		return a.show(tasks[0], nil)
+	}
+	return nil
+}
 
 // show prints v as the flags ask: as JSON or YAML, or as the table that rows fills.
 func (a *app) show(v any, rows func(t *tabular, wide bool)) error {

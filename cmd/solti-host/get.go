@@ -15,6 +15,8 @@ func (a *app) get() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "get NAME...",
 		Short:             "Show tasks",
+		Long:              "Show tasks, each in a row, or with -o as documents that hold all that the host knows of them.",
+		Example:           "  solti-host get nightly-backup -o yaml",
 		Args:              some("NAME"),
 		ValidArgsFunction: a.completeNames,
 		RunE: func(c *cobra.Command, names []string) error {
@@ -24,17 +26,23 @@ func (a *app) get() *cobra.Command {
 			}
 			defer host.Close()
 			var tasks []*task.Task
-			for _, n := range names {
-				t, err := host.Get(c.Context(), task.Name(n))
-				if err != nil {
-					return fmt.Errorf("task %s: %w", n, err)
+			failed := a.each(names, func(name task.Name) error {
+				t, err := host.Get(c.Context(), name)
+				if err == nil {
+					tasks = append(tasks, t)
 				}
-				tasks = append(tasks, t)
+				return err
+			})
+			switch {
+			case a.documents():
+				err = a.showTasks(tasks, len(names) > 1)
+			case len(tasks) > 0:
+				err = a.show(nil, func(t *tabular, wide bool) { taskRows(t, tasks, wide, time.Now()) })
 			}
-			if len(tasks) == 1 {
-				return a.show(tasks[0], func(t *tabular, wide bool) { taskRows(t, tasks, wide, time.Now()) })
+			if err != nil {
+				return err
 			}
-			return a.show(listOf(tasks), func(t *tabular, wide bool) { taskRows(t, tasks, wide, time.Now()) })
+			return failed
 		},
 	}
 	return a.hostFlags(a.formatFlag(c))

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,18 +17,24 @@ func (a *app) list() *cobra.Command {
 	var slot, labels string
 	var phases []string
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "List tasks by name",
-		Args:  none,
+		Use:     "list",
+		Short:   "List tasks by name",
+		Long:    "List tasks by name: all of them, or those that all of the flags fit.",
+		Example: "  solti-host list --phase running,pending -l team=infra",
+		Args:    none,
 		RunE: func(c *cobra.Command, _ []string) error {
-			q.Slot = task.Slot(slot)
+			if q.Slot = task.Slot(slot); slot != "" {
+				if err := q.Slot.Validate(); err != nil {
+					return misuse(c, fmt.Errorf("--slot: %w", err))
+				}
+			}
 			for _, p := range phases {
 				q.Phases = append(q.Phases, task.Phase(p))
 			}
 			if labels != "" {
 				s, err := task.ParseSelector(labels)
 				if err != nil {
-					return misuse(c, err)
+					return misuse(c, fmt.Errorf("--selector: %w", err))
 				}
 				q.Labels = s
 			}
@@ -44,11 +52,23 @@ func (a *app) list() *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&slot, "slot", "", "only tasks of this slot")
-	f.StringSliceVar(&phases, "phase", nil, "only tasks in these phases")
 	f.StringVarP(&labels, "selector", "l", "", "only tasks with these labels, as in 'app=web,tier in (a,b),!canary'")
-	f.IntVar(&q.Limit, "limit", 0, "at most so many tasks (default all)")
+	f.Var(count{&q.Limit, 0}, "limit", "at most so many tasks; 0 means all (default 0)")
 	f.BoolVar(&q.System, "system", false, "also the host's own tasks")
+	choose(c, &phases, "phase", "only tasks in these phases: "+phaseWords(", "), true, strings.Split(phaseWords(","), ",")...)
+	for _, name := range []string{"slot", "selector", "limit"} {
+		_ = c.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
+	}
 	return a.hostFlags(a.formatFlag(c))
+}
+
+// phaseWords are the phases of tasks with sep between them.
+func phaseWords(sep string) string {
+	var words []string
+	for _, p := range task.Phases {
+		words = append(words, string(p))
+	}
+	return strings.Join(words, sep)
 }
 
 // listAll reads page after page until there are q.Limit tasks or no more; 0 means all.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -12,22 +13,21 @@ import (
 
 func (a *app) logs() *cobra.Command {
 	var q task.OutputQuery
-	var stream string
+	var streams []string
 	c := &cobra.Command{
 		Use:   "logs NAME",
-		Short: "Print the output of a task: its standard output on standard output, its standard error on standard error",
-		Long: `Print the output of the last attempt of a task, or of the one that --attempt names. With -f, go on until
-the task is over, through all its attempts.
+		Short: "Print the output of a task",
+		Long: `Print the output of the last attempt of a task, or of the one that --attempt names: its standard output on
+standard output, its standard error on standard error. With -f, go on until the task is over, through all its attempts.
 
 Bytes are printed as the task wrote them. Output that the host did not keep is a line on standard error.`,
+		Example:           "  solti-host logs -f --stream stderr nightly-backup",
 		Args:              one("NAME"),
-		ValidArgsFunction: a.completeNames,
+		ValidArgsFunction: a.completeName,
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := parseStream(stream)
-			if err != nil {
-				return misuse(c, err)
+			if len(streams) > 0 {
+				q.Stream = map[string]task.Stream{"stdout": task.Stdout, "stderr": task.Stderr}[streams[0]]
 			}
-			q.Stream = s
 			host, err := a.connect()
 			if err != nil {
 				return err
@@ -37,26 +37,20 @@ Bytes are printed as the task wrote them. Output that the host did not keep is a
 			if c.Context().Err() != nil {
 				return nil // the reader has seen enough
 			}
-			return err
+			if q.From.Attempt > 0 && errors.Is(err, task.ErrNotFound) {
+				return &subjectError{"task", args[0], err, fmt.Sprintf("see %q", "solti-host runs "+args[0])}
+			}
+			return aboutTask(task.Name(args[0]), err)
 		},
 	}
 	f := c.Flags()
 	f.BoolVarP(&q.Follow, "follow", "f", false, "go on until the task is over")
-	f.IntVar(&q.From.Attempt, "attempt", 0, "this attempt (default the last)")
-	f.StringVar(&stream, "stream", "", "only stdout or stderr (default both)")
+	f.Var(count{&q.From.Attempt, 1}, "attempt", "this attempt (default the last)")
+	f.VarP(noFormat(`output has no form but its own; "solti-host runs NAME -o json" describes the attempts`), "output", "o", "")
+	_ = f.MarkHidden("output")
+	_ = c.RegisterFlagCompletionFunc("attempt", cobra.NoFileCompletions)
+	choose(c, &streams, "stream", "only stdout or stderr (default both)", false, task.Stdout.String(), task.Stderr.String())
 	return a.hostFlags(c)
-}
-
-func parseStream(s string) (task.Stream, error) {
-	switch s {
-	case "":
-		return 0, nil
-	case task.Stdout.String():
-		return task.Stdout, nil
-	case task.Stderr.String():
-		return task.Stderr, nil
-	}
-	return 0, fmt.Errorf("--stream: %q is neither stdout nor stderr", s)
 }
 
 // copyOutput writes each stream to its writer until the chunks end.

@@ -15,9 +15,11 @@ import (
 
 func (a *app) plugin() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "plugin",
-		Short: "Look at runner plugins",
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		Use:     "plugin",
+		Short:   "Look at runner plugins",
+		Long:    "Look at the runner plugins of a host: which there are, how they are, and what they take.",
+		Example: "  solti-host plugin list",
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.pluginList(), a.pluginInspect(), a.pluginExplain())
 	return c
@@ -27,7 +29,10 @@ func (a *app) pluginList() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List plugins in the order in which they are asked",
-		Args:  none,
+		Long: `List plugins in the order in which they are asked, then those that cannot be used, with the reason and
+the remedy.`,
+		Example: "  solti-host plugin list -o wide",
+		Args:    none,
 		RunE: func(c *cobra.Command, _ []string) error {
 			host, err := a.connect()
 			if err != nil {
@@ -79,8 +84,10 @@ func (a *app) pluginInspect() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "inspect NAME",
 		Short:             "Show all that the host knows of a plugin",
+		Long:              "Show all that the host knows of a plugin: its file, its process, and its last words where it has died.",
+		Example:           "  solti-host plugin inspect subprocess",
 		Args:              one("NAME"),
-		ValidArgsFunction: a.completePlugins,
+		ValidArgsFunction: a.completePlugin,
 		RunE: func(c *cobra.Command, args []string) error {
 			host, err := a.connect()
 			if err != nil {
@@ -89,12 +96,12 @@ func (a *app) pluginInspect() *cobra.Command {
 			defer host.Close()
 			p, err := host.Plugin(c.Context(), args[0])
 			if err != nil {
-				return fmt.Errorf("plugin %s: %w", args[0], err)
+				return about("plugin", args[0], err)
 			}
 			return a.show(p, func(t *tabular, _ bool) { inspectRows(t, p, time.Now()) })
 		},
 	}
-	return a.hostFlags(a.formatFlag(c))
+	return a.hostFlags(a.documentFlag(c))
 }
 
 func inspectRows(t *tabular, p *task.Plugin, now time.Time) {
@@ -145,8 +152,12 @@ func (a *app) pluginExplain() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "explain SPEC",
 		Short: "Say who would run a task, and why the others would not",
-		Long:  "Say who would run the task in the file SPEC (- is standard input). Nothing is stored. The exit code is 1 if nobody would.",
-		Args:  one("SPEC"),
+		Long: `Say who would run the task in the file SPEC (- is standard input), and why the others would not. Nothing is
+stored. The exit code is 1 if nobody would.`,
+		Example: "  solti-host plugin explain nightly-backup.yaml",
+
+		ValidArgsFunction: completeSpecs,
+		Args:              one("SPEC"),
 		RunE: func(c *cobra.Command, args []string) error {
 			t, err := a.readOne(args[0])
 			if err != nil {
@@ -170,7 +181,7 @@ func (a *app) pluginExplain() *cobra.Command {
 			return nil
 		},
 	}
-	return a.hostFlags(a.formatFlag(c))
+	return a.hostFlags(a.documentFlag(c))
 }
 
 func explainRows(t *tabular, e *task.Explanation) {

@@ -3,12 +3,8 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"iter"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -19,49 +15,74 @@ import (
 
 func (a *app) runSpec() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "run SPEC",
-		Short: "Run one task to its end, without a server",
-		Long: `Run the task in the file SPEC (- is standard input) in a host of its own, whose state is thrown away. The
+		Use:   "run SPEC...",
+		Short: "Run tasks to their end, without a server",
+		Long: `Run the tasks in the files SPEC (- is standard input) in a host of its own, whose state is thrown away. The
 task's standard output and standard error are those of this command; how it ended is the last line on standard error.
+Several tasks are submitted in the order of the files, once all of them have been checked, and each line that they
+write is behind the name of its task.
+
+With -o, standard output is one document, the task when it is over or a list of several, and all that tasks write
+goes to standard error.
 
 The exit code is 0 if the task succeeded, 1 if it failed or was canceled, 2 if the task or the configuration is
-wrong, and 4 if a plugin or the host failed. The first Ctrl-C cancels the task, the second ends it at once.`,
-		Args: one("SPEC"),
+wrong, and 4 if a plugin or the host failed; of several tasks it is the highest. The first Ctrl-C cancels what runs,
+the second ends it at once.`,
+		Example: `  solti-host run hello.yaml
+  solti-host run -o json --log-level debug build.yaml test.yaml >result.json`,
+		Args:              some("SPEC"),
+		ValidArgsFunction: completeSpecs,
 	}
 	source := a.settings(c, "state-dir", "listen")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		t, err := a.readOne(args[0])
+		all, err := a.sources(args)
 		if err != nil {
+			return err
+		}
+		if err := unique(all); err != nil {
 			return err
 		}
 		force, stop := untilSecondSignal(c.Context())
 		defer stop()
-		ended, err := a.runPrivate(c.Context(), force, source(), t)
+		ended, err := a.runPrivate(c.Context(), force, source(), all)
 		if err != nil {
-			return inDocument(args[0], err)
+			return err
 		}
-		return a.result(ended)
+		return a.results(ended, len(all) > 1)
 	}
-	return a.formatFlag(c)
+	return a.documentFlag(c)
 }
 
-// runPrivate runs t in a host of its own, in a directory of its own.
-func (a *app) runPrivate(ctx, force context.Context, source host.ConfigSource, t *task.Task) (ended *task.Task, err error) {
+// unique refuses names that two tasks have: one host would take only the first.
+func unique(all []source) error {
+	seen := map[task.Name]bool{}
+	for _, s := range all {
+		name := s.task.Metadata.Name
+		if name != "" && seen[name] {
+			return s.blame(task.FieldErrors{{Path: "metadata.name", Message: string(name) + ": another task has the name as well"}})
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+// runPrivate runs tasks in a host of its own, in a directory of its own.
+func (a *app) runPrivate(ctx, force context.Context, from host.ConfigSource, all []source) (ended []*task.Task, err error) {
 	// A reader that went away is an error of a write, so that what was started is also stopped.
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)
 	defer signal.Stop(broken)
 
-	dir, err := os.MkdirTemp("", "solti-run-")
+	dir, remove, err := host.TempStateDir()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	source.Flags["state-dir"], source.Flags["listen"] = dir, "none"
-	source.Defaults["log.level"] = "warn"
-	o, err := host.LoadConfig(source)
+	defer func() { err = errors.Join(err, remove()) }()
+	from.Flags["state-dir"], from.Flags["listen"] = dir, "none"
+	from.Defaults["log.level"] = "warn"
+	o, err := host.LoadConfig(from)
 	if err != nil {
-		return nil, misuseError{err: err}
+		return nil, misuseError{err: inTempDir(err)}
 	}
 	o.Subreaper = true // this process is a host and nothing else
 	h, err := host.New(o)
@@ -72,75 +93,36 @@ func (a *app) runPrivate(ctx, force context.Context, source host.ConfigSource, t
 	if err := h.Start(ctx); err != nil {
 		return nil, err
 	}
-	return follow(ctx, force, h, t, a.out, a.errs)
+	return a.runAll(ctx, force, h, all)
 }
 
-// A taskHost takes a task and tells about it.
-type taskHost interface {
-	Submit(ctx context.Context, t *task.Task) (*task.Task, error)
-	Output(ctx context.Context, name task.Name, q task.OutputQuery) iter.Seq2[task.Chunk, error]
-	Wait(ctx context.Context, name task.Name, uid task.UID) (*task.Task, error)
-	Cancel(ctx context.Context, name task.Name, uid task.UID) error
-}
-
-// follow submits t, copies its output, and returns it when it is over. When ctx ends, or nobody reads
-// the output any more, t is canceled; when force ends, follow gives up.
-func follow(ctx, force context.Context, h taskHost, t *task.Task, out, errs io.Writer) (*task.Task, error) {
-	t, err := h.Submit(ctx, t)
-	if err != nil && ctx.Err() != nil {
-		return nil, errInterrupted
+// inTempDir blames the place for temporary files for what is wrong with the state directory in it.
+func inTempDir(err error) error {
+	problems, ok := errors.AsType[task.FieldErrors](err)
+	if !ok {
+		return err
 	}
-	if err != nil {
-		return nil, err
-	}
-	name, uid := t.Metadata.Name, t.Metadata.UID
-	cancel := sync.OnceValue(func() error { return h.Cancel(force, name, uid) })
-	stop := context.AfterFunc(ctx, func() { _ = cancel() })
-	defer func() {
-		if !stop() {
-			_ = cancel() // the one that runs
-		}
-	}()
-
-	chunks := h.Output(force, name, task.OutputQuery{UID: uid, From: task.Cursor{Attempt: 1}, Rest: true, Follow: true})
-	copied := copyOutput(tellRetries(chunks, errs), out, errs)
-	if force.Err() != nil {
-		return nil, errInterrupted
-	}
-	if copied != nil {
-		_ = cancel() // if it is over already, there is nothing to cancel
-	}
-	ended, err := h.Wait(force, name, uid)
-	if copied != nil {
-		return nil, copied
-	}
-	return ended, err
-}
-
-// tellRetries passes chunks on and says of every attempt that has another after it how it ended. How
-// the last one ended is told with the task's end.
-func tellRetries(chunks iter.Seq2[task.Chunk, error], errs io.Writer) iter.Seq2[task.Chunk, error] {
-	return func(yield func(task.Chunk, error) bool) {
-		var last *task.Run
-		for c, err := range chunks {
-			if last != nil && c.Attempt > last.Attempt {
-				fmt.Fprintln(errs, retryLine(last))
-				last = nil
-			}
-			if c.Ended != nil {
-				last = c.Ended
-			}
-			if !yield(c, err) {
-				return
-			}
+	for i := range problems {
+		if problems[i].Path == "--state-dir" {
+			problems[i].Path = "TMPDIR"
 		}
 	}
+	return problems
 }
 
-func retryLine(r *task.Run) string {
-	line := fmt.Sprintf("solti-host: attempt %d %s", r.Attempt, r.Phase)
-	if d := runDetail(*r); d != "" {
-		line += ": " + d
+// results tells how tasks ended, as documents if that was asked for, and returns the worst exit code.
+func (a *app) results(ended []*task.Task, several bool) error {
+	if a.documents() {
+		if err := a.showTasks(ended, several); err != nil {
+			return err
+		}
 	}
-	return line
+	worst := exitOK
+	for _, t := range ended {
+		worst = max(worst, outcomeCode(t.Status.Outcome))
+	}
+	if worst != exitOK {
+		return exitError(worst)
+	}
+	return nil
 }

@@ -15,8 +15,10 @@ func (a *app) runs() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "runs NAME",
 		Short:             "List the attempts of a task, oldest first",
+		Long:              "List the attempts of a task, oldest first: how each ended, and how much it wrote.",
+		Example:           "  solti-host runs nightly-backup -o wide",
 		Args:              one("NAME"),
-		ValidArgsFunction: a.completeNames,
+		ValidArgsFunction: a.completeName,
 		RunE: func(c *cobra.Command, args []string) error {
 			host, err := a.connect()
 			if err != nil {
@@ -25,7 +27,7 @@ func (a *app) runs() *cobra.Command {
 			defer host.Close()
 			l, err := allRuns(c.Context(), host, task.Name(args[0]))
 			if err != nil {
-				return err
+				return aboutTask(task.Name(args[0]), err)
 			}
 			return a.show(l, func(t *tabular, wide bool) { runRows(t, l.Items, wide, time.Now()) })
 		},

@@ -20,7 +20,8 @@ once. Tasks that wait, and those that restart, go on when the host runs again.
 
 Every flag is also a variable and, but for --config, a key of the configuration file; a flag wins over the
 variable, that over the file.`,
-		Args: none,
+		Example: "  solti-host serve --state-dir /tmp/solti --log-format json 2>host.log",
+		Args:    none,
 	}
 	source := a.settings(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -25,6 +25,9 @@ func (a *app) settings(c *cobra.Command, except ...string) func() host.ConfigSou
 		}
 		values[s.Flag] = c.Flags().String(s.Flag, "", usage+")")
 	}
+	for _, dir := range []string{"state-dir", "plugin-dir"} {
+		_ = c.MarkFlagDirname(dir) // an error where the command has no such flag
+	}
 	return func() host.ConfigSource {
 		src := host.ConfigSource{File: *config, Env: a.env, Flags: map[string]string{}, Defaults: map[string]string{}, Log: a.errs, Version: version}
 		if src.File == "" {

@@ -19,8 +19,9 @@ func (a *app) wait() *cobra.Command {
 		Short: "Wait until a task is over, and exit as it did",
 		Long: `Wait until a task is over. The exit code is 0 if it succeeded, 1 if it failed or was canceled, 3 if
 --timeout is over first, and 4 if the task was lost. A host that is restarted meanwhile is waited for.`,
+		Example:           "  solti-host wait --timeout 10m nightly-backup",
 		Args:              one("NAME"),
-		ValidArgsFunction: a.completeNames,
+		ValidArgsFunction: a.completeName,
 		RunE: func(c *cobra.Command, args []string) error {
 			host, err := a.connect()
 			if err != nil {
@@ -40,8 +41,9 @@ func (a *app) wait() *cobra.Command {
 			return a.result(t)
 		},
 	}
-	c.Flags().DurationVar(&timeout, "timeout", 0, "wait no longer than this (default without end)")
-	return a.hostFlags(a.formatFlag(c))
+	c.Flags().Var(span{&timeout}, "timeout", "wait no longer than this; 0 means without end (default 0)")
+	_ = c.RegisterFlagCompletionFunc("timeout", cobra.NoFileCompletions)
+	return a.hostFlags(a.documentFlag(c))
 }
 
 // A timeoutError says that a task was not over in time.
@@ -64,13 +66,13 @@ func waitError(ctx context.Context, name string, timeout time.Duration, err erro
 	case errors.Is(err, context.DeadlineExceeded):
 		return &timeoutError{name, timeout}
 	default:
-		return fmt.Errorf("task %s: %w", name, err)
+		return aboutTask(task.Name(name), err)
 	}
 }
 
 // result tells how a task ended and turns it into an exit code.
 func (a *app) result(t *task.Task) error {
-	if a.format == asJSON || a.format == asYAML {
+	if a.documents() {
 		if err := a.show(t, nil); err != nil {
 			return err
 		}
