@@ -66,7 +66,7 @@ const (
 	// ahead is how many chunks are read before they are written.
 	ahead = 4
 	// maxBatch bounds what is written at once, in bytes, but for the last chunk in it.
-	maxBatch = 64 << 10
+	maxBatch = 128 << 10
 )
 
 // A pump reads ahead. Its chunks are closed at the end, and err is set then.
@@ -122,8 +122,8 @@ func (s *Server) sendOutput(w http.ResponseWriter, r *http.Request, reader Outpu
 	p := startPump(ctx, reader)
 	defer p.wait()
 	defer cancel(context.Canceled)
-	out := &outputWriter{w: rec, enc: enc}
-	if out.buf = enc.appendStart(out.buf); out.flush() != nil {
+	out := &outputWriter{w: rec, enc: enc, turns: s.turns}
+	if out.flush(enc.appendStart) != nil {
 		return nil // nobody is there to be told
 	}
 	if err := s.copyOutput(out, p); err != nil {
@@ -149,8 +149,7 @@ func (s *Server) copyOutput(out *outputWriter, p *pump) error {
 			}
 		case <-tick.C:
 			if idle {
-				out.buf = out.enc.appendKeepAlive(out.buf)
-				if err := out.flush(); err != nil {
+				if err := out.flush(out.enc.appendKeepAlive); err != nil {
 					return err
 				}
 			}
@@ -169,8 +168,11 @@ func (s *Server) endOutput(out *outputWriter, err error) error {
 		s.log.Error("output cannot be read", "error", err)
 	}
 	var cut bool
-	out.buf, cut = out.enc.appendEnd(out.buf, out.w.Header(), err)
-	if flushed := out.flush(); flushed != nil {
+	flushed := out.flush(func(b []byte) []byte {
+		b, cut = out.enc.appendEnd(b, out.w.Header(), err)
+		return b
+	})
+	if flushed != nil {
 		return flushed
 	}
 	if cut {
@@ -179,32 +181,52 @@ func (s *Server) endOutput(out *outputWriter, err error) error {
 	return nil
 }
 
-// An outputWriter gathers what is written at once.
+// An outputWriter gathers what is written at once. It encodes no sooner, so that what waits to be
+// written is held once for all who read it.
 type outputWriter struct {
-	w   *recorder
-	enc outputEncoder
-	buf []byte
+	w     *recorder
+	enc   outputEncoder
+	turns *turns
+
+	chunks []task.Chunk
+	size   int // bytes of data in chunks
 }
 
 // write adds c, and writes what is gathered where now says that nothing more is at hand.
-func (o *outputWriter) write(c task.Chunk, now bool) (err error) {
-	if o.buf, err = o.enc.appendChunk(o.buf, c); err != nil {
-		return err
-	}
-	if now || len(o.buf) >= maxBatch {
-		return o.flush()
+func (o *outputWriter) write(c task.Chunk, now bool) error {
+	o.chunks = append(o.chunks, c)
+	o.size += len(c.Data)
+	if now || o.size >= maxBatch {
+		return o.flush(nil)
 	}
 	return nil
 }
 
-// flush hands everything to the connection, which must take it within writeTimeout.
-func (o *outputWriter) flush() error {
-	extend(o.w)
-	if len(o.buf) > 0 {
-		if _, err := o.w.Write(o.buf); err != nil {
+// flush hands what is gathered, and what last adds to it, to the connection, which must take it
+// within the client's patience.
+func (o *outputWriter) flush(last func([]byte) []byte) (err error) {
+	if o.size > turnSize {
+		defer o.turns.take()()
+	}
+	buf := o.turns.buffers.Get().(*[]byte)
+	defer o.turns.buffers.Put(buf)
+	b := (*buf)[:0]
+	for _, c := range o.chunks {
+		if b, err = o.enc.appendChunk(b, c); err != nil {
 			return err
 		}
 	}
-	o.buf = o.buf[:0]
+	clear(o.chunks)
+	o.chunks, o.size = o.chunks[:0], 0
+	if last != nil {
+		b = last(b)
+	}
+	*buf = b
+	extend(o.w)
+	if len(b) > 0 {
+		if _, err := o.w.Write(b); err != nil {
+			return err
+		}
+	}
 	return o.w.control.Flush()
 }
