@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/base64"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,7 +11,8 @@ import (
 // An eventEncoder writes output as a text/event-stream of the events chunk, gap and ended, whose ids
 // are places to resume at, and at last done or error.
 type eventEncoder struct {
-	uid string
+	uid    string
+	shared *encodings // nil if this is for nobody else
 }
 
 func (e *eventEncoder) begin(h http.Header) { h.Set("Content-Type", mediaEvents) }
@@ -32,7 +32,7 @@ func (e *eventEncoder) appendChunk(b []byte, c task.Chunk) ([]byte, error) {
 	}
 	b = e.appendPlace(append(b, "\nevent: chunk\ndata: "...), c)
 	b = append(b, `,"data":"`...)
-	b = base64.StdEncoding.AppendEncode(b, c.Data)
+	b = e.shared.append(b, c.Data)
 	return append(b, "\"}\n\n"...), nil
 }
 

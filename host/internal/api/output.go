@@ -40,7 +40,9 @@ func (s *Server) readOutput(w http.ResponseWriter, r *http.Request) error {
 	defer reader.Close()
 	var enc outputEncoder = &rawEncoder{uid: uid}
 	if events {
-		enc = &eventEncoder{uid: uid.String()}
+		s.encodings.enter()
+		defer s.encodings.leave()
+		enc = &eventEncoder{uid: uid.String(), shared: &s.encodings}
 	}
 	return s.sendOutput(w, r, reader, enc)
 }

@@ -55,6 +55,8 @@ type Server struct {
 	silent   silent
 	turns    *turns // of those who write output
 
+	encodings encodings // of output, for all who follow
+
 	mu      sync.Mutex
 	closed  bool           // guarded by mu; no further listener is taken
 	servers []*http.Server // guarded by mu
