@@ -19,11 +19,16 @@ import (
 // cgroupPrefix begins the name of a host's own group.
 const cgroupPrefix = "solti-"
 
-// Cgroups is the place below our own cgroup of version 2 in which the groups of a host live.
-type Cgroups struct{ root string }
+// Cgroups is the place below our own cgroup of version 2 in which the groups of a host live. It is
+// claimed as long as the host is alive. It is not for concurrent use, except for Make.
+type Cgroups struct {
+	root  string
+	claim *Lock // of root; nil means none
+}
 
 // OpenCgroups finds the place for the groups of the host hostID and creates it, beside version 1
-// hierarchies too. An error says why there can be none.
+// hierarchies too. The empty places of hosts that are dead, beside it, are removed. An error says why
+// there can be none.
 func OpenCgroups(hostID string) (*Cgroups, error) {
 	mount, err := cgroupMount()
 	if err != nil {
@@ -37,10 +42,43 @@ func OpenCgroups(hostID string) (*Cgroups, error) {
 		return nil, errors.New("this process runs in a task of the same host")
 	}
 	c := &Cgroups{root: filepath.Join(mount, own, cgroupPrefix+hostID)}
-	if err := os.Mkdir(c.root, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := c.make(); err != nil {
 		return nil, err
 	}
+	sweepCgroups(filepath.Dir(c.root))
 	return c, nil
+}
+
+// claimTries bounds how often a place is made that somebody who sweeps has just taken for a dead host's.
+const claimTries = 50
+
+// make creates and claims the place.
+func (c *Cgroups) make() (err error) {
+	for range claimTries {
+		if err := os.Mkdir(c.root, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		c.claim, err = Claim(c.root)
+		if !errors.Is(err, ErrLocked) && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		_ = sleep(context.Background(), firstPause)
+	}
+	return err
+}
+
+// sweepCgroups removes the groups in dir whose hosts are dead and in which nothing lives.
+func sweepCgroups(dir string) {
+	places, err := filepath.Glob(filepath.Join(dir, cgroupPrefix+"*"))
+	if err != nil {
+		return
+	}
+	for _, p := range places {
+		if claim, err := Claim(p); err == nil {
+			_ = removeTree(p) // which the kernel refuses where something lives
+			_ = claim.Close()
+		}
+	}
 }
 
 // cgroupMount returns where the hierarchy of version 2 is mounted.
@@ -94,15 +132,21 @@ func (c *Cgroups) Kill(ctx context.Context) error {
 	if err := killGroup(ctx, c.root); err != nil {
 		return err
 	}
-	return os.Mkdir(c.root, 0o755)
+	gone := c.claim
+	c.claim = nil
+	return errors.Join(gone.Close(), c.make())
 }
 
 // Close removes the place, which must be empty.
 func (c *Cgroups) Close() error {
-	if err := os.Remove(c.root); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	err := os.Remove(c.root)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
 	}
-	return nil
+	if c.claim != nil {
+		err = errors.Join(err, c.claim.Close())
+	}
+	return err
 }
 
 // leaf is the group of the first process itself: a group with processes must not have groups with
