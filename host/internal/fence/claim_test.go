@@ -64,3 +64,20 @@ func TestClaimLeavesOtherUsersAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestAwaitLockHasPatience(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	held, err := TryLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := AwaitLock(path); !errors.Is(err, ErrLocked) {
+		t.Errorf("held for good: %v, want ErrLocked", err)
+	}
+	go func() { _ = held.Close() }()
+	l, err := AwaitLock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = l.Close()
+}

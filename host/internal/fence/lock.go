@@ -41,9 +41,22 @@ func lockOpen(f *os.File) (*Lock, error) {
 // Close lets go of this process's share of the lock.
 func (l *Lock) Close() error { return l.File.Close() }
 
-// graceTries is how often TakeLock tries before it looks for holders, over some 60 ms: for a moment,
+// graceTries is how often a lock is tried before it counts as held, over some 60 ms: for a moment,
 // every process that this one is just starting holds all of its files.
 const graceTries = 5
+
+// AwaitLock is TryLock with patience for what is just being started: some 60 ms.
+func AwaitLock(path string) (*Lock, error) {
+	pause := firstPause
+	for try := 0; ; try++ {
+		l, err := TryLock(path)
+		if !errors.Is(err, ErrLocked) || try >= graceTries {
+			return l, err
+		}
+		_ = sleep(context.Background(), pause)
+		pause = min(2*pause, lastPause)
+	}
+}
 
 // TakeLock takes the lock on the file at path and kills whoever holds it, until ctx ends.
 func TakeLock(ctx context.Context, path string) (*Lock, error) {

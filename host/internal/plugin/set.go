@@ -54,7 +54,7 @@ func Open(o Options) (*Set, error) {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	s := &Set{o: o, settled: make(chan struct{}), changed: make(chan struct{})}
-	s.lock, err = fence.TryLock(filepath.Join(o.StateDir, "host.lock"))
+	s.lock, err = fence.AwaitLock(filepath.Join(o.StateDir, "host.lock"))
 	if errors.Is(err, fence.ErrLocked) {
 		return nil, fmt.Errorf("another host uses the state directory %s: %w", o.StateDir, err)
 	}
