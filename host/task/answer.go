@@ -17,8 +17,17 @@ type APIStatus struct {
 	Details    *StatusDetails `json:"details,omitempty"`
 }
 
-// KindStatus is the kind of an APIStatus.
-const KindStatus = "Status"
+// Kinds of the documents that the API answers with, beside KindTask.
+const (
+	KindStatus      = "Status"     // an APIStatus
+	KindTaskList    = "TaskList"   // a List
+	KindRunList     = "RunList"    // a RunList
+	KindPlugin      = "Plugin"     // a Plugin
+	KindPluginList  = "PluginList" // a PluginList
+	KindExplanation = "Explanation"
+	KindReadiness   = "Readiness"
+	KindVersion     = "Version" // a BuildInfo
+)
 
 // Values of APIStatus.Status.
 const (
@@ -78,16 +87,20 @@ const (
 
 // Readiness says whether the host takes submissions.
 type Readiness struct {
-	Ready    bool     `json:"ready"`
-	Problems []string `json:"problems"` // what is missing; never nil
+	APIVersion string   `json:"apiVersion"`
+	Kind       string   `json:"kind"` // Readiness
+	Ready      bool     `json:"ready"`
+	Problems   []string `json:"problems"` // what is missing; never nil
 }
 
 // A BuildInfo says which program a host is.
 type BuildInfo struct {
-	Version  string `json:"version"`
-	Commit   string `json:"commit,omitempty"`
-	Go       string `json:"go"`
-	Platform string `json:"platform"` // os/arch
+	APIVersion string `json:"apiVersion,omitempty"` // in answers of the API
+	Kind       string `json:"kind,omitempty"`       // Version, in answers of the API
+	Version    string `json:"version"`
+	Commit     string `json:"commit,omitempty"`
+	Go         string `json:"go"`
+	Platform   string `json:"platform"` // os/arch
 }
 
 // A PluginList holds all plugins the host knows of, in the order of registration.

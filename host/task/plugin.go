@@ -4,6 +4,8 @@ import "time"
 
 // A Plugin is what the host knows of a runner plugin.
 type Plugin struct {
+	APIVersion string            `json:"apiVersion,omitempty"` // in answers of the API
+	Kind       string            `json:"kind,omitempty"`       // Plugin, in answers of the API
 	Name       string            `json:"name"`
 	Path       string            `json:"path"`
 	State      PluginState       `json:"state"`
@@ -63,10 +65,12 @@ var PluginStates = []PluginState{
 
 // An Explanation says who would run a task, and why the others would not.
 type Explanation struct {
-	Kind    string    `json:"kind"`
-	Runner  string    `json:"runner,omitempty"` // empty means nobody
-	Runners []Refusal `json:"runners"`          // all that were considered, in order
-	Error   *Failure  `json:"error,omitempty"`  // what the submission would be answered
+	APIVersion string    `json:"apiVersion,omitempty"` // in answers of the API
+	Kind       string    `json:"kind,omitempty"`       // Explanation, in answers of the API
+	Workload   string    `json:"workload"`             // apiVersion and kind of the workload
+	Runner     string    `json:"runner,omitempty"`     // empty means nobody
+	Runners    []Refusal `json:"runners"`              // all that were considered, in order
+	Error      *Failure  `json:"error,omitempty"`      // what the submission would be answered
 }
 
 // A Refusal says why one runner does not take a task.

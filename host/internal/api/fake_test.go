@@ -243,7 +243,7 @@ func (h *fakeHost) Explain(_ context.Context, t *task.Task) (*task.Explanation, 
 	if h.refusal != nil {
 		return nil, h.refusal
 	}
-	return &task.Explanation{Kind: t.Spec.Workload.Type().String(), Runner: "subprocess"}, nil
+	return &task.Explanation{Workload: t.Spec.Workload.Type().String(), Runner: "subprocess"}, nil
 }
 
 func (h *fakeHost) Ready() (bool, []string) {

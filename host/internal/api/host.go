@@ -10,11 +10,16 @@ func (s *Server) listPlugins(w http.ResponseWriter, r *http.Request) error {
 	if err := readParams(r).err(); err != nil {
 		return err
 	}
-	items := s.backend.Plugins.Status()
-	if items == nil {
-		items = []task.Plugin{}
+	return respond(w, http.StatusOK, task.PluginList{APIVersion: task.APIVersion, Kind: task.KindPluginList, Items: s.plugins()})
+}
+
+// plugins returns all plugins as documents; never nil.
+func (s *Server) plugins() []task.Plugin {
+	items := append([]task.Plugin{}, s.backend.Plugins.Status()...)
+	for i := range items {
+		items[i].APIVersion, items[i].Kind = task.APIVersion, task.KindPlugin
 	}
-	return respond(w, http.StatusOK, task.PluginList{APIVersion: task.APIVersion, Kind: "PluginList", Items: items})
+	return items
 }
 
 func (s *Server) getPlugin(w http.ResponseWriter, r *http.Request) error {
@@ -22,7 +27,7 @@ func (s *Server) getPlugin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	name := r.PathValue("name")
-	for _, p := range s.backend.Plugins.Status() {
+	for _, p := range s.plugins() {
 		if p.Name == name {
 			return respond(w, http.StatusOK, p)
 		}
@@ -42,14 +47,18 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return doc.blame(err)
 	}
-	return respond(w, http.StatusOK, e)
+	answer := *e
+	answer.APIVersion, answer.Kind = task.APIVersion, task.KindExplanation
+	return respond(w, http.StatusOK, answer)
 }
 
 func (s *Server) version(w http.ResponseWriter, r *http.Request) error {
 	if err := readParams(r).err(); err != nil {
 		return err
 	}
-	return respond(w, http.StatusOK, s.options.Build)
+	build := s.options.Build
+	build.APIVersion, build.Kind = task.APIVersion, task.KindVersion
+	return respond(w, http.StatusOK, build)
 }
 
 // live answers as long as the process can answer at all. Supervisors of the host ask it without a
@@ -78,7 +87,9 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) error {
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "1")
 	}
-	return respond(w, status, task.Readiness{Ready: ok, Problems: problems})
+	return respond(w, status, task.Readiness{
+		APIVersion: task.APIVersion, Kind: task.KindReadiness, Ready: ok, Problems: problems,
+	})
 }
 
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) error {

@@ -222,7 +222,7 @@ func TestTasksFromCreationToDeletion(t *testing.T) {
 		{"plugin", call{"GET", Prefix + "/plugins/subprocess", "", nil}, 200, `"state":"ready"`},
 		{"explain", call{"POST", Prefix + "/explain", goodTask, nil}, 200, `"runner":"subprocess"`},
 		{"version", call{"GET", Prefix + "/version", "", nil}, 200, "v1.2.3"},
-		{"ready", call{"GET", "/readyz", "", nil}, 200, `{"ready":true,"problems":[]}`},
+		{"ready", call{"GET", "/readyz", "", nil}, 200, `"ready":true,"problems":[]}`},
 		{"head", call{"HEAD", pathTasks + "/new", "", nil}, 200, ""},
 		{"no metrics", call{"GET", "/metrics", "", nil}, 404, "no metrics"},
 	} {

@@ -201,7 +201,7 @@ func (x *Executor) ask(ctx context.Context, t *task.Task, first bool) answers {
 // Explain says who would run a task, and why the others would not.
 func (x *Executor) Explain(ctx context.Context, t *task.Task) *task.Explanation {
 	a := x.ask(ctx, t, false)
-	e := &task.Explanation{Kind: t.Spec.Workload.Type().String(), Runners: a.answers}
+	e := &task.Explanation{Workload: t.Spec.Workload.Type().String(), Runners: a.answers}
 	if a.chosen != nil {
 		e.Runner = a.chosen.Name()
 		return e

@@ -154,7 +154,7 @@ func TestExplainAsksEverybody(t *testing.T) {
 	)
 	b.runners.refused = []task.Refusal{{Runner: "other", Reason: "label zone"}}
 	e := b.x.Explain(t.Context(), newTask("Subprocess"))
-	if e.Runner != "yes" || e.Error != nil || e.Kind != "solti.io/v1 Subprocess" {
+	if e.Runner != "yes" || e.Error != nil || e.Workload != "solti.io/v1 Subprocess" {
 		t.Errorf("got %+v", e)
 	}
 	var got []string
