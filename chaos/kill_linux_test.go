@@ -57,6 +57,7 @@ type campaign struct {
 	unready    int             // lives that were killed before that
 	orphans    []time.Duration // life of processes without a host
 	plugins    int             // killed with their hosts
+	debt       bool            // what a killed plugin left behind is there until a host gets ready
 	submitters []*submitter
 	observer   *observer
 	followers  *followers
@@ -118,6 +119,7 @@ func (c *campaign) oneLife() {
 		c.unready++
 	} else {
 		c.starts = append(c.starts, c.ready(l))
+		c.debt = false
 	}
 	wait(c.t.Context(), moment)
 	select {
@@ -125,12 +127,17 @@ func (c *campaign) oneLife() {
 		c.t.Fatalf("the host ended by itself in life %d: see %s", l.Number, c.LogPath(l.Number))
 	default:
 	}
-	if with = with && !early && c.cgroups(); with {
+	before := len(c.kills)
+	if with && !early && c.cgroups() {
 		c.killPlugin("subprocess")
+		c.debt = true
 	}
 	at := l.Kill()
+	for i := range c.kills[before:] {
+		c.kills[before+i].Until = at
+	}
 	c.kills = append(c.kills, oracle.Kill{At: at})
-	if look && !with { // with its plugin dead, only the next host can end what is left
+	if look && !c.debt { // with its plugin dead, only the next host can end what is left
 		took, err := c.empty(afterDeath)
 		if err != nil {
 			c.oddly("%s after the host was killed: %v", afterDeath, err)

@@ -189,8 +189,16 @@ var plants = []struct {
 		e.Ops = slices.Insert(e.Ops, 5, e.Ops[4])
 		e.Ops[5].UID = uid(77)
 	}},
-	{"a key makes a task that was deleted", Acknowledged, func(e *Evidence) {
+	{"a key makes a task again that was deleted", Acknowledged, func(e *Evidence) {
 		e.Ops = append(e.Ops, e.Ops[4])
+		e.Ops[len(e.Ops)-1].UID = uid(77)
+	}},
+	{"a key brings a task back that was deleted", Acknowledged, func(e *Evidence) {
+		e.Ops = append(e.Ops, e.Ops[4])
+		e.final("gone", "s-gone", uid(5), task.Outcome{Kind: task.OutcomeCanceled})
+	}},
+	{"a key is refused whose task was deleted", Acknowledged, func(e *Evidence) {
+		e.Ops = append(e.Ops, Op{Kind: Create, Name: "gone", Spec: "s-gone", Key: "k", Answer: Refused, Reason: task.ReasonNotFound})
 	}},
 	{"a refused task is stored", Wanted, func(e *Evidence) {
 		e.find("ok").Task.Metadata.Labels[SpecLabel] = "s-refused"
@@ -223,6 +231,7 @@ var plants = []struct {
 		f.Runs = append(f.Runs, r)
 		f.Task.Status.Attempt = 2
 	}},
+	{"never has two runs of which one was lost on its way", Policy, func(e *Evidence) { e.turnAway("connection reset") }},
 	{"a lost run counted as a retry", Policy, func(e *Evidence) {
 		f := e.find("retried")
 		f.Runs = f.Runs[:2]
@@ -305,6 +314,45 @@ func TestAnswersThatDidNotComeLeaveBothPossible(t *testing.T) {
 	e.Ops = append(e.Ops, Op{Kind: Get, Name: "maybe", Answer: Done, UID: uid(6), Generation: 1, Seen: "s-maybe"})
 	if v := Check(e); len(v) == 0 {
 		t.Error("it was seen, so it must be there")
+	}
+}
+
+// A deleted task's key still gives the answer that it gave first.
+func TestAKeyOutlivesItsTask(t *testing.T) {
+	e := sample()
+	e.Ops = append(e.Ops, e.Ops[4], e.Ops[4])
+	for _, v := range Check(e) {
+		t.Error(v)
+	}
+}
+
+// A run that found its plugin down never began.
+func TestWhatIsTurnedAwayCountsForNothing(t *testing.T) {
+	e := sample()
+	e.turnAway("plugin p: the plugin is not ready")
+	for _, v := range Check(e) {
+		t.Error(v)
+	}
+}
+
+// turnAway puts a run before that of the task ok which was lost and of which there is no payload.
+func (e *Evidence) turnAway(why string) {
+	f := e.find("ok")
+	second := f.Runs[0]
+	first := second
+	first.RunID, first.Phase, first.ExitCode, first.StdoutBytes = "p-a-0", task.LostRun, nil, 0
+	first.StartedAt, first.FinishedAt = at(0), at(0)
+	first.Error = &task.Failure{Reason: task.ReasonLost, Message: why}
+	second.Attempt = 2
+	f.Runs, f.Task.Status.Attempt = []task.Run{first, second}, 2
+	f.Stdout[2], f.Stdout[1] = f.Stdout[1], nil
+	e.Followed = nil
+	e.Ops[0].Key = "k0" // nobody knows the life it was made in, and 0 is a number as good as any
+	e.Kills = append(e.Kills, Kill{At: at(-1), Until: at(0)})
+	for i := range e.Ledger {
+		if e.Ledger[i].RunID == second.RunID {
+			e.Ledger[i].Attempt = 2
+		}
 	}
 }
 

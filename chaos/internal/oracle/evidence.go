@@ -35,7 +35,17 @@ func (i Intent) Output(id task.RunID) []byte {
 
 // A Kill is the death of a host, or of a plugin.
 type Kill struct {
-	At time.Time
+	At    time.Time
+	Until time.Time // nothing runs up to then; zero means At
+}
+
+// hit reports whether a run that ended lost may have done so by the kill. Records count milliseconds.
+func (k Kill) hit(r task.Run) bool {
+	until := k.Until
+	if until.Before(k.At) {
+		until = k.At
+	}
+	return !r.StartedAt.After(until) && !r.FinishedAt.Before(k.At.Truncate(time.Millisecond))
 }
 
 // A Final is a task as the last host has it.

@@ -50,9 +50,7 @@ func (c *checker) histories() {
 }
 
 func (c *checker) killedDuring(r task.Run) bool {
-	return slices.ContainsFunc(c.Kills, func(k Kill) bool {
-		return !r.StartedAt.After(k.At) && !r.FinishedAt.Before(k.At)
-	})
+	return slices.ContainsFunc(c.Kills, func(k Kill) bool { return k.hit(r) })
 }
 
 func (c *checker) gapless(f *Final) {
@@ -88,7 +86,7 @@ func (c *checker) policy(f *Final) {
 	}
 	name, out := f.Task.Metadata.Name, f.Task.Status.Outcome
 	var runs []task.Run
-	failures, successes := 0, 0
+	failures, successes, reached := 0, 0, 0
 	for _, r := range f.Runs {
 		if r.Generation != f.Task.Metadata.Generation {
 			continue
@@ -97,6 +95,9 @@ func (c *checker) policy(f *Final) {
 			c.report(Policy, "task %s: attempt %d after a success, with restart %s", name, r.Attempt, intent.Policy)
 		}
 		runs = append(runs, r)
+		if !c.turnedAway(r) {
+			reached++
+		}
 		switch r.Phase {
 		case task.Succeeded:
 			successes++
@@ -104,8 +105,8 @@ func (c *checker) policy(f *Final) {
 			failures++
 		}
 	}
-	if intent.Policy == task.Never && len(runs) > 1 {
-		c.report(Policy, "task %s: restart is never, and there are %d runs", name, len(runs))
+	if intent.Policy == task.Never && reached > 1 {
+		c.report(Policy, "task %s: restart is never, and there are %d runs", name, reached)
 	}
 	if intent.Policy == task.OnFailure && intent.MaxRetries != nil && failures > *intent.MaxRetries+1 {
 		c.report(Policy, "task %s: %d failures with maxRetries %d", name, failures, *intent.MaxRetries)
@@ -113,6 +114,13 @@ func (c *checker) policy(f *Final) {
 	if out != nil {
 		c.outcome(f, intent, runs, failures)
 	}
+}
+
+// turnedAway reports whether a run was lost because its plugin was down already: it never began, and
+// counts for nothing.
+func (c *checker) turnedAway(r task.Run) bool {
+	_, began := c.begins[r.RunID]
+	return !began && r.Phase == task.LostRun && r.Error != nil && strings.HasSuffix(r.Error.Message, "the plugin is not ready")
 }
 
 // outcome holds the outcome of a task against its runs.

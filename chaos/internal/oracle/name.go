@@ -12,7 +12,7 @@ import (
 type name struct {
 	present    bool
 	deleting   bool     // it goes, or is gone already
-	uid        task.UID // zero means that nobody knows
+	uid        task.UID // zero means that nobody knows; with a key also when it is gone
 	generation int64
 	spec       string
 	key        string // idempotency key that it was created with, also when it is gone
@@ -40,7 +40,12 @@ func (n name) after(op *Op) []name {
 // absent reports whether the name may be free.
 func (n name) absent() bool { return !n.present || n.deleting }
 
-func (n name) gone() name { return name{key: n.key} }
+func (n name) gone() name {
+	if n.key == "" {
+		return name{}
+	}
+	return name{key: n.key, uid: n.uid}
+}
 
 func (n name) born(op *Op) name {
 	return name{present: true, uid: op.UID, generation: 1, spec: op.Spec, key: op.Key}
@@ -50,13 +55,10 @@ func (n name) create(op *Op) []name {
 	repeated := op.Key != "" && op.Key == n.key
 	switch {
 	case op.Answer == Done && repeated:
-		return n.shown(op)
+		return append(n.shown(op), n.recalled(op)...)
 	case op.Answer == Done && n.absent() && op.Generation == 1 && op.Seen == op.Spec:
 		return []name{n.born(op)}
 	case op.Answer == Refused && repeated:
-		if op.Reason == task.ReasonNotFound && n.absent() {
-			return []name{n.gone()}
-		}
 		return n.unless(op.Reason == task.ReasonAlreadyExists || op.Reason == task.ReasonQueueFull || op.Reason == task.ReasonNotFound)
 	case op.Answer == Refused && op.Reason == task.ReasonAlreadyExists:
 		return n.unless(!n.present)
@@ -86,6 +88,15 @@ func (n name) shown(op *Op) []name {
 	}
 	n.uid = op.UID
 	return []name{n}
+}
+
+// recalled returns n if its task may be gone and an answer showed it as it was accepted, with its uid.
+func (n name) recalled(op *Op) []name {
+	if !n.absent() || !n.uid.IsZero() && n.uid != op.UID || op.Generation != 1 || op.Seen != op.Spec {
+		return nil
+	}
+	n.uid = op.UID
+	return []name{n.gone()}
 }
 
 func (n name) apply(op *Op) []name {
