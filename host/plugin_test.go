@@ -1,9 +1,11 @@
 package host_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -246,6 +248,32 @@ func TestAStateDirectoryHasOneHost(t *testing.T) {
 	}
 	first.stop()
 	open(t, o)
+}
+
+// Whoever finds the host on its Unix socket goes on to the others.
+func TestTheUnixSocketIsTheLastToListen(t *testing.T) {
+	t.Parallel()
+	dir := stateDir(t)
+	b := open(t, host.Options{StateDir: dir, Listen: "127.0.0.1:0"})
+	ctx, cancel := context.WithCancel(waiting(t))
+	served := make(chan error, 1)
+	go func() { served <- b.Serve(ctx) }()
+	there := func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	}
+	for !there(task.SocketFile) && ctx.Err() == nil {
+		runtime.Gosched()
+	}
+	for _, name := range []string{task.GRPCSocketFile, task.EndpointFile} {
+		if !there(name) {
+			t.Errorf("there is %s and no %s", task.SocketFile, name)
+		}
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
+	}
 }
 
 func TestATaskWaitsForItsPluginOverRestarts(t *testing.T) {

@@ -20,7 +20,8 @@ import (
 )
 
 // Serve offers the API on the Unix socket in the state directory, and over TCP where Options.Listen
-// says so, until ctx ends. The host must have been started and needs a state directory.
+// says so, until ctx ends. The host must have been started and needs a state directory. Once the Unix
+// socket answers, everything else that was asked for does so too.
 func (h *Host) Serve(ctx context.Context) error {
 	if err := h.started(); err != nil {
 		return err
@@ -50,24 +51,23 @@ func (h *Host) Serve(ctx context.Context) error {
 const apiGrace = 3 * time.Second
 
 func (h *Host) listen(s *api.Server) error {
-	path := filepath.Join(h.options.StateDir, task.SocketFile)
-	if err := s.ServeUnix(path); err != nil {
-		return err
-	}
-	h.log.Info("listening", "socket", path)
 	grpc := filepath.Join(h.options.StateDir, task.GRPCSocketFile)
 	if err := s.ServeGRPC(grpc); err != nil {
 		return err
 	}
 	h.log.Info("listening for gRPC", "socket", grpc)
-	if h.options.Listen == "" || h.options.Listen == "none" {
-		return nil
+	if h.options.Listen != "" && h.options.Listen != "none" {
+		addr, err := s.ServeTCP(h.options.Listen, filepath.Join(h.options.StateDir, task.EndpointFile))
+		if err != nil {
+			return err
+		}
+		h.log.Info("listening", "address", addr.String())
 	}
-	addr, err := s.ServeTCP(h.options.Listen, filepath.Join(h.options.StateDir, task.EndpointFile))
-	if err != nil {
+	path := filepath.Join(h.options.StateDir, task.SocketFile) // the last, since this is where people wait
+	if err := s.ServeUnix(path); err != nil {
 		return err
 	}
-	h.log.Info("listening", "address", addr.String())
+	h.log.Info("listening", "socket", path)
 	return nil
 }
 
