@@ -18,8 +18,9 @@
 //   - While somebody follows a live run, its newest frames are also in a ring in memory (ring.go).
 //   - What readers behind the ring read of a run's own files, they share (block.go): a block is read
 //     and decoded once, and kept as long as others of them may come to it.
-//   - Missing bytes that no file tells of yet wait in memory (gap.go); they are written together with
-//     the next frame.
+//   - Missing bytes that no file tells of yet wait in memory (gap.go) for the next frame, but not
+//     longer than a second, so that also a host that is killed has told of them. Only what a failing
+//     disk did not take waits until it does.
 //
 // Without a directory everything is in the rings.
 //

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/soltihq/solti-host/host/task"
 )
@@ -83,4 +84,42 @@ func (l *gaps) add(g gap) {
 		break
 	}
 	*l = append(*l, g)
+}
+
+// noteEvery is how often gaps are written that no frame follows.
+const noteEvery = time.Second
+
+// A note remembers when gaps were last written on their own.
+type note struct {
+	last  time.Time
+	armed bool // a timer is going to write what is pending
+}
+
+// takeNote writes the gaps that are pending, now or within noteEvery: a host that is killed before
+// the next frame has then told of what was lost. Gaps of a disk that fails wait for the next
+// frame, since that is when the disk is tried again. The caller holds w.mu.
+func (w *Writer) takeNote() {
+	n := &w.note
+	if n.armed {
+		return
+	}
+	if rest := noteEvery - time.Since(n.last); rest > 0 {
+		n.armed = true
+		time.AfterFunc(rest, func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			n.armed = false
+			if !w.done && len(w.r.pending) > 0 {
+				w.writeNote()
+			}
+		})
+		return
+	}
+	w.writeNote()
+}
+
+// writeNote writes the gaps that are pending. The caller holds w.mu.
+func (w *Writer) writeNote() {
+	w.note.last = time.Now()
+	w.s.complain(w.save(nil))
 }

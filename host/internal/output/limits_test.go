@@ -189,6 +189,28 @@ func TestSweepRemovesWhatHasExpired(t *testing.T) {
 	}
 }
 
+// A live run that has to leave what it shares takes along what it has lost.
+func TestSweepTakesPendingGapsAlong(t *testing.T) {
+	s, dir := setup(t, Options{sharedSegment: 4 << 10})
+	w := create(t, s, newKey())
+	w.Gap(task.Stdout, 0, 5, "first", time.Now())
+	w.Gap(task.Stdout, 5, 7, "second", time.Now()) // too soon to be written on its own
+	other := create(t, s, newKey())
+	say(other, task.Stdout, strings.Repeat("x", 5<<10))
+	other.Close()
+	if err := s.Sweep(time.Now().Add(2*time.Hour), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if w.r.kept.place != inOwn {
+		t.Fatal("the run did not move")
+	}
+	x := read(t, s, w.r.key, nil, mark{}, 0)
+	if x.whys["first"] != 5 || x.whys["second"] != 7 {
+		t.Errorf("gaps %v", x.whys)
+	}
+	afterKill(t, dir, w.r.key, "second", Summary{Stdout: 12, Dropped: 12})
+}
+
 func TestRemoveLeavesLiveRunsAlone(t *testing.T) {
 	for _, inMemory := range []bool{false, true} {
 		dir := ""

@@ -25,6 +25,8 @@ type modelRun struct {
 	sum     Summary
 	data    [2][]byte
 	lost    [2][]bool
+	told    mark // up to here files tell of it, whatever happens to the host
+	noted   bool // the writer has written a gap on its own, and waits before it does so again
 	swept   bool // its output may be gone
 	ended   bool
 	readers []*modelReader
@@ -112,6 +114,14 @@ func (w *world) write(t *rapid.T) {
 		r.lost[s-1] = append(r.lost[s-1], w.broken && w.s.disk != nil)
 	}
 	r.data[s-1] = append(r.data[s-1], data...)
+	r.tell(w)
+}
+
+// tell says that all of a run is in files, if the disk takes it.
+func (r *modelRun) tell(w *world) {
+	if !w.broken {
+		r.told = r.ends()
+	}
 }
 
 // written returns what the observer counted.
@@ -126,11 +136,16 @@ func (w *world) gap(t *rapid.T) {
 		r.data[s-1] = append(r.data[s-1], 'x')
 		r.lost[s-1] = append(r.lost[s-1], w.broken && w.s.disk != nil)
 		r.w.Write(s, int64(len(r.data[s-1])-1), []byte("x"), time.Time{})
+		r.tell(w)
 		return
 	}
 	why := rapid.SampledFrom([]string{"because", "therefore"}).Draw(t, "why")
 	r.w.Gap(s, int64(len(r.data[s-1])), int64(n), why, time.Now())
 	w.lose(r, s, n)
+	if !r.noted {
+		r.tell(w)
+	}
+	r.noted = true
 }
 
 func (w *world) lose(r *modelRun, s task.Stream, n int) {
@@ -175,8 +190,8 @@ func (w *world) restart(t *rapid.T) {
 	}
 }
 
-// resume goes on with a run, or recovers it, after a restart. Gaps that were not written are
-// forgotten; no byte is.
+// resume goes on with a run, or recovers it, after a restart. Gaps that came too fast to be written, or
+// that the disk did not take, are forgotten; nothing else is.
 func (w *world) resume(t *rapid.T, r *modelRun, given bool) {
 	var ends mark
 	if given && rapid.Bool().Draw(t, "goes on") {
@@ -201,6 +216,10 @@ func (w *world) resume(t *rapid.T, r *modelRun, given bool) {
 		}
 		r.data[i], r.lost[i] = r.data[i][:ends[i]], r.lost[i][:ends[i]]
 	}
+	if !ends.covers(r.told, 0) {
+		t.Fatalf("%v ends at %v after a restart, files told of %v", r.key, ends, r.told)
+	}
+	r.noted = false
 }
 
 func (w *world) sweep(t *rapid.T) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -239,5 +240,45 @@ func TestRecoverReachesFollowers(t *testing.T) {
 	s := reopen(t, "", Options{})
 	if sum := s.Recover(newKey()); sum.Stdout != 0 || len(sum.Ref) == 0 {
 		t.Errorf("in memory: %+v", sum)
+	}
+}
+
+// A host that is killed after its source lost something has told of it, also if nothing came after it.
+func TestAGapIsToldAfterAKill(t *testing.T) {
+	for _, before := range []int{0, 100, 100 << 10} {
+		t.Run(fmt.Sprint(before), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, dir := setup(t, Options{})
+				k := newKey()
+				w := create(t, s, k)
+				if before > 0 {
+					say(w, task.Stdout, strings.Repeat("x", before))
+				}
+				const why = "the runner was slow"
+				w.Gap(task.Stdout, int64(before), 70, why, time.Now())
+				afterKill(t, dir, k, why, Summary{Stdout: int64(before) + 70, Dropped: 70})
+				w.Gap(task.Stderr, 0, 30, why, time.Now())
+				time.Sleep(noteEvery) // of the bubble's own time
+				synctest.Wait()
+				afterKill(t, dir, k, why, Summary{Stdout: int64(before) + 70, Stderr: 30, Dropped: 100})
+			})
+		})
+	}
+}
+
+// afterKill compares what a host finds of a run whose host closed nothing.
+func afterKill(t *testing.T, dir string, k Key, why string, want Summary) {
+	t.Helper()
+	s, err := Open(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	sum := s.Recover(k)
+	if sum.Stdout != want.Stdout || sum.Stderr != want.Stderr || sum.Dropped != want.Dropped {
+		t.Errorf("recovered %+v, want %+v", sum, want)
+	}
+	if x := read(t, s, k, sum.Ref, mark{}, 0); x.whys[why] == 0 || x.gaps != want.Dropped {
+		t.Errorf("gaps %v, want %d", x.whys, want.Dropped)
 	}
 }

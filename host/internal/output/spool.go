@@ -186,7 +186,7 @@ func (w *Writer) leave() error {
 	if w.done || w.r.kept.place != inShared {
 		return nil
 	}
-	b := w.s.batch()
+	b := w.pending()
 	defer w.s.reuse(b)
 	return w.promote(b)
 }

@@ -20,6 +20,7 @@ type Writer struct {
 	file   *os.File // last segment of the run's own directory; nil until it is written to
 	small  int64    // bytes of data in shared segments
 	bucket bucket
+	note   note
 	done   bool
 	sum    Summary
 }
@@ -68,6 +69,7 @@ func (w *Writer) Gap(stream task.Stream, offset, n int64, why string, at time.Ti
 	}
 	if n -= w.r.tally.ends[stream-1] - offset; n > 0 {
 		w.gap(stream, n, clip(why), DropSource, nano)
+		w.takeNote()
 	}
 }
 
@@ -106,6 +108,7 @@ func (w *Writer) piece(stream task.Stream, data []byte, at int64) {
 	n := int64(len(data))
 	if w.s.opt.Rate > 0 && !w.bucket.take(n, w.s.opt.Rate, time.Now()) {
 		w.gap(stream, n, whyRate, DropRate, at)
+		w.takeNote()
 		return
 	}
 	f := frame{kind: kindData, stream: stream, key: w.r.key, offset: w.r.tally.ends[stream-1], at: at, data: data}
@@ -132,11 +135,8 @@ func (w *Writer) gap(stream task.Stream, n int64, why string, class Drop, at int
 // save writes what is pending and f, if it is not nil, to where the run's frames go, and then shows
 // it to readers.
 func (w *Writer) save(f *frame) error {
-	b := w.s.batch()
+	b := w.pending()
 	defer w.s.reuse(b)
-	for _, g := range w.r.pending {
-		b.add(g.frame(w.r.key), w.s.disk != nil)
-	}
 	if f != nil {
 		b.add(*f, w.s.disk != nil)
 	}
@@ -153,7 +153,17 @@ func (w *Writer) save(f *frame) error {
 	}
 }
 
-// publish shows a batch that has been stored to readers; change says where it is.
+// pending returns a batch of the gaps that are pending.
+func (w *Writer) pending() *batch {
+	b := w.s.batch()
+	for _, g := range w.r.pending {
+		b.add(g.frame(w.r.key), w.s.disk != nil)
+	}
+	return b
+}
+
+// publish shows a batch that has been stored, and begins with what was pending, to readers; change
+// says where it is.
 func (w *Writer) publish(b *batch, change func(*kept)) {
 	r := w.r
 	var grown, lost int64
