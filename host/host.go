@@ -139,7 +139,7 @@ func (h *Host) published(records []event.Record) {
 func (h *Host) openOutputs() error {
 	o := output.Options{
 		RunCap: h.options.Output.PerRun, SpoolCap: h.options.Output.Total, Rate: h.options.Output.Rate,
-		Observer: countOutput{&h.metrics.Output}, Log: h.log.Named("output"),
+		Observer: newCountOutput(&h.metrics.Output), Log: h.log.Named("output"),
 	}
 	for _, it := range h.restored.Live {
 		if it.Last != nil && it.Last.Active() {

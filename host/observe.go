@@ -9,6 +9,13 @@ import (
 // countOutput counts what tasks write.
 type countOutput struct{ *metrics.OutputObserver }
 
+func newCountOutput(o *metrics.OutputObserver) countOutput {
+	for _, why := range output.Drops {
+		o.Reasons(string(why))
+	}
+	return countOutput{o}
+}
+
 // Dropped implements [output.Observer].
 func (c countOutput) Dropped(why output.Drop, n int64) { c.Lost(string(why), n) }
 

@@ -30,7 +30,8 @@ type Metrics struct {
 
 // New registers the host's collectors with r. It registers all of them or none.
 func New(r prometheus.Registerer, build task.BuildInfo, s Sources) (*Metrics, error) {
-	m := &Metrics{tasks: newTasks(), Plugins: newPlugins(), Output: newOutput(), Store: newStore(), API: newAPI()}
+	m := &Metrics{tasks: newTasks(), Output: newOutput(), Store: newStore(), API: newAPI()}
+	m.Plugins = newPlugins(m.runner)
 	all := append(m.tasks.collectors(), m.Plugins.collectors()...)
 	all = append(all, m.Output.collectors()...)
 	all = append(all, m.Store.collectors()...)

@@ -3,6 +3,7 @@ package metrics_test
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -121,6 +122,7 @@ func stories() map[string]*story {
 }
 
 func observe(m *metrics.Metrics) {
+	m.Plugins.PluginState("subprocess", task.PluginStarting)
 	m.Plugins.PluginState("subprocess", task.PluginReady)
 	m.Plugins.PluginStarted("subprocess", 30*time.Millisecond)
 	m.Plugins.PluginExited("subprocess", "crash")
@@ -182,6 +184,49 @@ func TestExpositionOfAKnownLife(t *testing.T) {
 		}
 	}
 	t.Fatalf("%d lines of exposition, want %d", len(gotLines), len(wantLines))
+}
+
+// A counter that appears with its first count has no rate, so all that can be known is there before.
+func TestSeriesOfClosedSetsAreThereFromTheStart(t *testing.T) {
+	r := prometheus.NewPedanticRegistry()
+	m, err := metrics.New(r, build, sources())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Plugins.PluginState("subprocess", task.PluginStarting)
+	m.Plugins.PluginState("broken", task.PluginRejected)
+	m.Output.Reasons("rate", "disk")
+	before := exposition(t, r)
+	for _, series := range []string{
+		`solti_plugin_exits_total{cause="crash",plugin="subprocess"}`, `solti_plugin_log_lines_total{level="error",plugin="subprocess"}`,
+		`solti_plugin_log_dropped_total{plugin="subprocess"}`, `solti_plugin_starts_total{plugin="subprocess"}`,
+		`solti_taskvisor_controller_rejections_total{reason="slotBusy"}`, `solti_taskvisor_task_backoffs_total{source="loss"}`,
+		`solti_runner_tasks_completed_total{outcome="lost",runner="subprocess"}`, `solti_run_lost_total{runner="subprocess"}`,
+		`solti_runner_errors_total{error="Exit",runner="subprocess"}`, `solti_output_dropped_bytes_total{reason="disk"}`,
+		`solti_api_in_flight_requests{transport="grpc"}`, `solti_taskvisor_attempts_to_finalize_count{outcome="completed"}`,
+	} {
+		if !strings.Contains(before, "\n"+series+" 0\n") {
+			t.Errorf("%s is not there with 0", series)
+		}
+	}
+	if strings.Contains(before, "exits_total{cause=\"crash\",plugin=\"broken\"}") {
+		t.Error("a plugin that never starts has series of its process")
+	}
+}
+
+// What a label can be does not depend on what others send.
+func TestLabelsStayClosed(t *testing.T) {
+	r := prometheus.NewPedanticRegistry()
+	m, err := metrics.New(r, build, sources())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		m.Records(newStory("subprocess").started().ended(task.Failed, task.Reason(fmt.Sprintf("made up %d", i))).all)
+	}
+	if text := exposition(t, r); strings.Contains(text, "made up") || !strings.Contains(text, `solti_runner_errors_total{error="other",runner="subprocess"} 10`) {
+		t.Error("a reason that nobody knows is a label")
+	}
 }
 
 func TestActiveRunsReturnToZero(t *testing.T) {

@@ -16,10 +16,18 @@ type PluginObserver struct {
 	rpc     *prometheus.HistogramVec
 	lines   *prometheus.CounterVec
 	dropped *prometheus.CounterVec
+	runner  func(name string) // makes the series of a runner
 }
 
-func newPlugins() PluginObserver {
+// The closed sets behind the labels of plugins: how their processes end, and the levels of their logs.
+var (
+	exitCauses = []string{"clean", "crash", "startTimeout", "unresponsive", "killed"}
+	logLevels  = []string{"trace", "debug", "info", "warn", "error"}
+)
+
+func newPlugins(runner func(name string)) PluginObserver {
 	return PluginObserver{
+		runner:  runner,
 		starts:  counters("solti_plugin_starts_total", "Launches of plugins that became ready.", "plugin"),
 		took:    histograms("solti_plugin_start_seconds", "How long plugins took to become ready.", calls, "plugin"),
 		exits:   counters("solti_plugin_exits_total", "Ends of plugin processes.", "plugin", "cause"),
@@ -33,8 +41,22 @@ func (p *PluginObserver) collectors() []prometheus.Collector {
 	return []prometheus.Collector{p.starts, p.took, p.exits, p.rpc, p.lines, p.dropped}
 }
 
-// PluginState does nothing: states are pulled.
-func (p *PluginObserver) PluginState(string, task.PluginState) {}
+// PluginState makes the series of a plugin that starts. States themselves are pulled.
+func (p *PluginObserver) PluginState(plugin string, s task.PluginState) {
+	if s != task.PluginStarting {
+		return
+	}
+	p.runner(plugin)
+	p.starts.WithLabelValues(plugin)
+	p.took.WithLabelValues(plugin)
+	p.dropped.WithLabelValues(plugin)
+	for _, cause := range exitCauses {
+		p.exits.WithLabelValues(plugin, cause)
+	}
+	for _, level := range logLevels {
+		p.lines.WithLabelValues(plugin, level)
+	}
+}
 
 // PluginStarted counts a launch.
 func (p *PluginObserver) PluginStarted(plugin string, took time.Duration) {
@@ -94,6 +116,13 @@ func (o *OutputObserver) Written(s task.Stream, n int64) {
 	o.stdout.Add(float64(n))
 }
 
+// Reasons makes the series of all reasons that Lost will be told.
+func (o *OutputObserver) Reasons(all ...string) {
+	for _, why := range all {
+		o.dropped.WithLabelValues(why)
+	}
+}
+
 // Lost counts bytes that were not kept.
 func (o *OutputObserver) Lost(why string, n int64) { o.dropped.WithLabelValues(why).Add(float64(n)) }
 
@@ -140,11 +169,15 @@ type APIObserver struct {
 }
 
 func newAPI() APIObserver {
-	return APIObserver{
+	a := APIObserver{
 		requests: counters("solti_api_requests_total", "Requests that were answered.", "transport", "method", "path", "status"),
 		seconds:  histograms("solti_api_request_duration_seconds", "How long answers took.", calls, "transport", "method", "path"),
 		inFlight: gauges("solti_api_in_flight_requests", "Requests that are being answered.", "transport"),
 	}
+	for _, transport := range []string{"http", "grpc"} {
+		a.inFlight.WithLabelValues(transport)
+	}
+	return a
 }
 
 func (a *APIObserver) collectors() []prometheus.Collector {

@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/soltihq/solti-host/host/internal/event"
@@ -44,8 +46,58 @@ func newTasks() tasks {
 	}
 	for _, k := range task.OutcomeKinds {
 		t.outcomes.WithLabelValues(string(k))
+		t.attempts.WithLabelValues(string(k))
+	}
+	for _, r := range slices.Concat(rejections, unbuilt) {
+		t.rejections.WithLabelValues(string(r))
+	}
+	for _, source := range backoffs {
+		t.backoffs.WithLabelValues(source)
 	}
 	return t
+}
+
+// The closed sets behind labels. A series is there, with 0, from the first scrape on, because nobody can
+// tell how fast a counter grows that appears with its first count.
+var (
+	// rejections are the reasons of tasks that were rejected by their slot.
+	rejections = []task.Reason{task.ReasonSlotBusy, task.ReasonSuperseded, task.ReasonRemoved}
+	// unbuilt are the reasons of builds that failed; such a task is rejected too.
+	unbuilt = []task.Reason{
+		task.ReasonNoRunner, task.ReasonUnsupportedKind, task.ReasonInvalidSpec, task.ReasonMissingField,
+		task.ReasonInternal, task.ReasonIO,
+	}
+	// failures are the reasons of builds and attempts that failed.
+	failures = append(unbuilt[:len(unbuilt):len(unbuilt)],
+		task.ReasonFailed, task.ReasonExit, task.ReasonSignal, task.ReasonOOM, task.ReasonStartFailed,
+		task.ReasonTimedOut, task.ReasonLost, task.ReasonPanic,
+	)
+	// ends are the phases in which attempts end.
+	ends = []task.Phase{task.Succeeded, task.Failed, task.Timeout, task.Canceled, task.LostRun}
+	// backoffs are what a task waits for between two attempts.
+	backoffs = []string{"interval", "backoff", "loss"}
+)
+
+// closed returns a reason as a label: a reason of no set is other.
+func closed(r task.Reason) string {
+	if slices.Contains(failures, r) || slices.Contains(rejections, r) {
+		return string(r)
+	}
+	return "other"
+}
+
+// runner makes the series of a runner.
+func (t *tasks) runner(name string) {
+	t.started.WithLabelValues(name)
+	t.active.WithLabelValues(name)
+	t.lost.WithLabelValues(name)
+	for _, p := range ends {
+		t.completed.WithLabelValues(name, string(p))
+		t.duration.WithLabelValues(name, string(p))
+	}
+	for _, r := range failures {
+		t.failures.WithLabelValues(name, string(r))
+	}
 }
 
 func (t *tasks) collectors() []prometheus.Collector {
@@ -82,10 +134,10 @@ func (t *tasks) record(r *event.Record) {
 	t.outcomes.WithLabelValues(string(o.Kind)).Inc()
 	t.attempts.WithLabelValues(string(o.Kind)).Observe(float64(r.Task.Status.Attempt))
 	if o.Kind == task.OutcomeRejected {
-		t.rejections.WithLabelValues(string(o.Reason)).Inc()
+		t.rejections.WithLabelValues(closed(o.Reason)).Inc()
 	}
 	if r.Kind == event.Finished && r.Task.Status.Error != nil {
-		t.failures.WithLabelValues(r.Task.Status.Runner, string(r.Task.Status.Error.Reason)).Inc()
+		t.failures.WithLabelValues(r.Task.Status.Runner, closed(r.Task.Status.Error.Reason)).Inc()
 	}
 }
 
@@ -110,7 +162,7 @@ func (t *tasks) ended(r *event.Record) {
 		t.lost.WithLabelValues(run.Runner).Inc()
 	}
 	if run.Error != nil {
-		t.failures.WithLabelValues(run.Runner, string(run.Error.Reason)).Inc()
+		t.failures.WithLabelValues(run.Runner, closed(run.Error.Reason)).Inc()
 	}
 	if at := r.Task.Status.NextAt; !at.IsZero() {
 		t.backoffs.WithLabelValues(r.Task.Status.Waiting).Inc()
