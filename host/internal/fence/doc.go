@@ -10,6 +10,9 @@
 //   - the session of a leader that is dead but not yet reaped, whose number therefore is not reused;
 //   - the host itself, where it adopts orphans ([Reaper]).
 //
+// What may be removed when its process is gone, directories and cgroups, is claimed by it ([Claim]): the
+// claim ends with the process, and whoever gets it finds nobody alive.
+//
 // # Invariants
 //
 //   - No process is signalled by its number alone: the time of its start, and for what was read from
