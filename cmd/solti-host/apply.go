@@ -105,6 +105,8 @@ func standing(t *task.Task) string {
 		return ", over already: " + string(s.Phase)
 	case s.Phase != task.Pending:
 		return ""
+	case s.Waiting == "slot" && t.Spec.Admission == task.Replace:
+		return fmt.Sprintf(", takes slot %s when its owner has ended", clean(string(t.Spec.Slot)))
 	case s.Waiting == "slot":
 		return fmt.Sprintf(", queued: slot %s is busy", clean(string(t.Spec.Slot)))
 	case s.Waiting != "":

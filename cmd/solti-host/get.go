@@ -104,7 +104,7 @@ func why(t *task.Task) string {
 		return s.Error.Message
 	case s.Signal != "":
 		return "killed by " + s.Signal
-	case s.ExitCode != nil:
+	case s.ExitCode != nil && *s.ExitCode != 0: // a success before a cancellation explains nothing
 		return "exit code " + strconv.Itoa(*s.ExitCode)
 	case s.Error != nil:
 		return string(s.Error.Reason)

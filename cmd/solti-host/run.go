@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -44,6 +46,7 @@ the second ends it at once.`,
 		}
 		force, stop := untilSecondSignal(c.Context())
 		defer stop()
+		defer context.AfterFunc(c.Context(), func() { fmt.Fprint(a.errs, freshLine(a.errs), asked, "\n") })()
 		ended, err := a.runPrivate(c.Context(), force, source(), all)
 		if err != nil {
 			return err
@@ -51,6 +54,19 @@ the second ends it at once.`,
 		return a.results(ended, len(all) > 1)
 	}
 	return a.documentFlag(c)
+}
+
+// asked tells whoever interrupts a run why it is still there.
+const asked = "solti-host: asking the tasks to end; a second Ctrl-C ends them at once"
+
+// freshLine begins a new line on a terminal, which shows the keys of an interrupt.
+func freshLine(w io.Writer) string {
+	if f, ok := w.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			return "\n"
+		}
+	}
+	return ""
 }
 
 // unique refuses names that two tasks have: one host would take only the first.
