@@ -287,7 +287,7 @@ func TestKindsAreRememberedAcrossHosts(t *testing.T) {
 	w.Spec = []byte(`{"do":1,"extra":true}`)
 	got := p.ValidateSpec(w)
 	want := task.FieldErrors{
-		{Path: "spec.workload.spec.do", Message: "must be string, not number"},
+		{Path: "spec.workload.spec.do", Message: "must be a string, not a number: put it in quotes"},
 		{Path: "spec.workload.spec.extra", Message: "unknown field"},
 	}
 	if !slices.Equal(got, want) {
