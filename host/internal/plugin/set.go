@@ -132,20 +132,6 @@ func (s *Set) register(found discovery.Result) error {
 	return nil
 }
 
-// missing reports required plugins that have no file. The caller holds mu.
-func (s *Set) missing(dir string) {
-	for name, settings := range s.o.Plugins {
-		known := slices.ContainsFunc(s.plugins, func(p *Plugin) bool { return p.name == name }) ||
-			slices.ContainsFunc(s.refused, func(r task.Plugin) bool { return r.Name == name })
-		if settings.Required && !settings.Disabled && !known {
-			s.refuse(task.Plugin{
-				Name: name, State: task.PluginRejected,
-				Reason: fmt.Sprintf("it is required, but %s has no file %s%s", dir, discovery.Prefix, name),
-			})
-		}
-	}
-}
-
 func (s *Set) refuse(p task.Plugin) {
 	p.Required = s.o.Plugins[p.Name].Required
 	p.Labels = s.o.Plugins[p.Name].Labels
