@@ -174,9 +174,11 @@ func (h *Host) Start(ctx context.Context) error {
 		Permits: h.options.Concurrency, SlotQueue: h.options.SlotQueue,
 	})
 	h.pipeline = &dispatch.Pipeline{Supervisor: h.supervisor, Tasks: h.state, Runners: h.runners, Checker: h.executor}
-	if err := h.supervisor.Restore(ctx, h.liveTasks(), h.restored.Meta.Keys); err != nil {
+	live := h.liveTasks()
+	if err := h.supervisor.Restore(ctx, live, h.restored.Meta.Keys); err != nil {
 		return fmt.Errorf("go on with the tasks of the last time: %w", err)
 	}
+	h.tellRestored(live)
 	h.restored = state.Restored{}
 	work, stop := context.WithCancel(context.Background())
 	h.stop = stop
@@ -187,23 +189,6 @@ func (h *Host) Start(ctx context.Context) error {
 	}
 	h.work.Go(func() { h.janitor.run(work) })
 	return h.startSweep(ctx)
-}
-
-// liveTasks returns the tasks that were not over, their last runs with the output that was found.
-func (h *Host) liveTasks() []supervisor.Restored {
-	live := make([]supervisor.Restored, 0, len(h.restored.Live))
-	for _, it := range h.restored.Live {
-		r := supervisor.Restored{Task: it.Task, Book: it.Book, Last: it.Last}
-		if it.Last != nil && it.Last.Active() {
-			run := *it.Last
-			sum := h.outputs.Recover(output.Key{UID: it.Task.Metadata.UID, Attempt: run.Attempt})
-			run.StdoutBytes, run.StderrBytes, run.Dropped, run.OutputRef = sum.Stdout, sum.Stderr, sum.Dropped, sum.Ref
-			r.Last = &run
-			h.metrics.Recovered(&run)
-		}
-		live = append(live, r)
-	}
-	return live
 }
 
 // followPlugins keeps routes up to date and wakes tasks that wait for a runner.
