@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
 // A stat is the part of /proc/PID/stat that tells whose a process is.
@@ -18,13 +20,29 @@ type stat struct {
 
 var errStat = errors.New("malformed /proc/PID/stat")
 
-// readStat reads what the kernel tells about a process.
+// maxStat is what is read of /proc/PID/stat. As far as it is wanted it has 22 fields, of which the name
+// is the longest with 64 bytes.
+const maxStat = 1 << 10
+
+// readStat reads what the kernel tells about a process. Many attempts do it, and an [os.File] would cost
+// more than the reading.
 func readStat(pid int) (stat, error) {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/stat", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return stat{}, err
 	}
-	return parseStat(data)
+	defer func() { _ = unix.Close(fd) }()
+	var buf [maxStat]byte
+	for {
+		n, err := unix.Read(fd, buf[:])
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return stat{}, err
+		}
+		return parseStat(buf[:n])
+	}
 }
 
 // parseStat reads the fields after the command's name, which ends at the last parenthesis and may
@@ -34,8 +52,15 @@ func parseStat(data []byte) (stat, error) {
 	if end < 0 {
 		return stat{}, errStat
 	}
-	fields := bytes.Fields(data[end+1:])
-	if len(fields) < 20 || len(fields[0]) != 1 {
+	var fields [20][]byte
+	n := 0
+	for field := range bytes.FieldsSeq(data[end+1:]) {
+		if fields[n] = field; n == len(fields)-1 {
+			break
+		}
+		n++
+	}
+	if n != len(fields)-1 || len(fields[0]) != 1 {
 		return stat{}, errStat
 	}
 	group, err1 := strconv.Atoi(string(fields[2]))

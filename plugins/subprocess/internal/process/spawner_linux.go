@@ -28,8 +28,8 @@ type spawn struct {
 	attr *syscall.ProcAttr
 	done chan struct{}
 
-	pid int
-	err error
+	leader Leader
+	err    error
 }
 
 func startSpawner(threads int) *spawner {
@@ -44,18 +44,27 @@ func startSpawner(threads int) *spawner {
 func (s *spawner) serve() {
 	runtime.LockOSThread()
 	for job := range s.jobs {
-		job.pid, job.err = syscall.ForkExec(job.path, job.argv, job.attr)
+		job.fork()
 		close(job.done)
 	}
 }
 
+// fork forks, and takes the time as close to that as can be: see [startTicks].
+func (j *spawn) fork() {
+	before := bootTicks()
+	j.leader.PID, j.err = syscall.ForkExec(j.path, j.argv, j.attr)
+	if j.err == nil {
+		j.leader.Start = startTicks(j.leader.PID, before)
+	}
+}
+
 // fork starts a process that is killed when this one dies.
-func (s *spawner) fork(path string, argv []string, attr *syscall.ProcAttr) (int, error) {
+func (s *spawner) fork(path string, argv []string, attr *syscall.ProcAttr) (Leader, error) {
 	attr.Sys.Pdeathsig = unix.SIGKILL
 	job := &spawn{path: path, argv: argv, attr: attr, done: make(chan struct{})}
 	s.jobs <- job
 	<-job.done
-	return job.pid, job.err
+	return job.leader, job.err
 }
 
 // close ends the threads. All attempts must be over.
