@@ -44,11 +44,22 @@ func openDisk(dir string) (*disk, error) {
 	return d, nil
 }
 
-// mkdir makes a directory and those above it; it is no error if they exist.
+// mkdir makes a directory and those above it; it is no error if they exist. Meanwhile those above may
+// be removed once or twice, because they are empty.
 func (d *disk) mkdir(name string) error {
+	for try := 0; ; try++ {
+		err := d.makeDir(name)
+		if !errors.Is(err, fs.ErrNotExist) || try == 3 {
+			return err
+		}
+	}
+}
+
+// makeDir is one try of mkdir.
+func (d *disk) makeDir(name string) error {
 	err := d.root.Mkdir(name, dirMode)
 	if errors.Is(err, fs.ErrNotExist) && path.Dir(name) != "." {
-		if err := d.mkdir(path.Dir(name)); err != nil {
+		if err := d.makeDir(path.Dir(name)); err != nil {
 			return err
 		}
 		err = d.root.Mkdir(name, dirMode)

@@ -3,6 +3,7 @@ package output
 import (
 	"errors"
 	"io/fs"
+	"iter"
 	"path"
 	"slices"
 	"strconv"
@@ -235,28 +236,21 @@ func (r *run) alive() bool {
 	return r.life != closed
 }
 
-// measure finds the directories of earlier hosts, whose runs have all ended, and counts them.
+// measure finds the directories of earlier hosts, whose runs have all ended, and counts them. What
+// belongs to no known run goes.
 func (s *Store) measure() {
 	var old []*finishedRun
-	tasks, err := s.disk.list(".")
-	s.complain(err)
-	for _, t := range tasks {
-		uid, err := task.ParseUID(t.Name())
-		if err != nil || uid.IsZero() || !t.IsDir() {
+	removed := 0
+	for k := range s.directories() {
+		if s.orphaned(k) {
+			s.complain(s.unlink(k, 0))
+			removed++
 			continue
 		}
-		attempts, err := s.disk.list(uid.String())
-		s.complain(err)
-		for _, a := range attempts {
-			select {
-			case <-s.done:
-				return
-			default:
-			}
-			if n, err := strconv.Atoi(a.Name()); err == nil && n > 0 && n < 1<<31 && a.IsDir() {
-				old = append(old, s.disk.measure(Key{UID: uid, Attempt: n}))
-			}
-		}
+		old = append(old, s.disk.measure(k))
+	}
+	if removed > 0 {
+		s.opt.Log.Info("removed the output of runs that an earlier host had forgotten", "runs", removed)
 	}
 	slices.SortFunc(old, func(a, b *finishedRun) int { return a.end.Compare(b.end) })
 	s.mu.Lock()
@@ -269,6 +263,52 @@ func (s *Store) measure() {
 	}
 	s.grow(0)
 	s.shrink()
+}
+
+// orphaned reports whether a directory belongs to a run that is neither one of this host's nor known.
+func (s *Store) orphaned(k Key) bool {
+	if s.opt.Known == nil {
+		return false
+	}
+	s.mu.Lock()
+	_, fresh := s.finished.fresh[k]
+	ours := fresh || s.runs[k] != nil
+	s.mu.Unlock()
+	return !ours && !s.opt.Known(k)
+}
+
+// directories yields the runs that have one, until the store is closed. It removes those of tasks
+// without any.
+func (s *Store) directories() iter.Seq[Key] {
+	return func(yield func(Key) bool) {
+		tasks, err := s.disk.list(".")
+		s.complain(err)
+		for _, t := range tasks {
+			uid, err := task.ParseUID(t.Name())
+			if err != nil || uid.IsZero() || !t.IsDir() {
+				continue
+			}
+			attempts, err := s.disk.list(uid.String())
+			s.complain(err)
+			if len(attempts) == 0 {
+				s.disk.root.Remove(uid.String())
+			}
+			for _, a := range attempts {
+				n, err := strconv.Atoi(a.Name())
+				if err != nil || n <= 0 || n >= 1<<31 || !a.IsDir() {
+					continue
+				}
+				select {
+				case <-s.done:
+					return
+				default:
+				}
+				if !yield(Key{UID: uid, Attempt: n}) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // measure returns the size of a run's directory and when it was last written to.

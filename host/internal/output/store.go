@@ -32,6 +32,7 @@ type Options struct {
 	Small       int64        // a run with more bytes gets a directory of its own; 0 means 64 KiB
 	SyncOnClose bool         // fsync a run's last segment when it ends, so that power loss does not take it
 	Open        []Key        // runs that had no end when the host died: they are open again
+	Known       KnownRuns    // tells which directories of earlier hosts are to stay; nil means all
 	Observer    Observer     // nil means none
 	Log         hclog.Logger // nil means none
 
@@ -39,6 +40,11 @@ type Options struct {
 	segment       int64 // bytes of a segment; 0 means 1 MiB
 	sharedSegment int64 // bytes of a shared segment; 0 means 16 MiB
 }
+
+// KnownRuns tells whether a run is still known. A host that died between forgetting a run and removing
+// its output leaves a directory that nobody will ask for. It is called from another goroutine, after
+// Open, for runs that are not open; a run must be known from before its Create until it may be removed.
+type KnownRuns func(Key) bool
 
 func (o Options) defaulted() Options {
 	for _, d := range []struct {
