@@ -54,6 +54,7 @@ var classes = [...]class{
 	{nil, task.ReasonTooLarge, http.StatusRequestEntityTooLarge, codes.ResourceExhausted, 0},
 	{nil, task.ReasonMediaType, http.StatusUnsupportedMediaType, codes.InvalidArgument, 0},
 	{nil, task.ReasonMisdirected, http.StatusMisdirectedRequest, codes.InvalidArgument, 0},
+	{nil, task.ReasonDeadline, http.StatusGatewayTimeout, codes.DeadlineExceeded, 1},
 
 	{context.DeadlineExceeded, task.ReasonDeadline, http.StatusGatewayTimeout, codes.DeadlineExceeded, 1},
 	{context.Canceled, task.ReasonDeadline, http.StatusGatewayTimeout, codes.Canceled, 1},

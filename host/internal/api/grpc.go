@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
 	"github.com/soltihq/solti-host/host/task"
@@ -29,6 +30,7 @@ func (s *Server) ServeGRPC(path string) error {
 	srv := grpc.NewServer(
 		grpc.MaxRecvMsgSize(MaxBody), grpc.MaxSendMsgSize(MaxBody),
 		grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxHeader), grpc.ConnectionTimeout(headerTimeout),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTimeout}),
 		grpc.UnaryInterceptor(s.interceptUnary), grpc.StreamInterceptor(s.interceptStream),
 	)
 	apiv1.RegisterTaskServiceServer(srv, &taskService{server: s})
@@ -40,7 +42,7 @@ func (s *Server) ServeGRPC(path string) error {
 	}
 	s.grpc = append(s.grpc, srv)
 	s.serving.Go(func() {
-		if err := srv.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		if err := srv.Serve(&patientListener{l, s.options.patience}); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 			s.report(err)
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"math"
+	"net"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -304,6 +306,83 @@ func TestRPCOutputFollowsAndEndsWithTheServer(t *testing.T) {
 	b.shutdown(t)
 	if _, err := stream.Recv(); status.Code(err) != codes.Unavailable || errors.Is(err, io.EOF) {
 		t.Errorf("at shutdown: %v", err)
+	}
+}
+
+// A call whose client does not read is ended; the connection's other calls and other readers go on.
+func TestStalledRPCIsEnded(t *testing.T) {
+	t.Parallel()
+	const patience = 500 * time.Millisecond
+	b := setup(t, func(o *Options) { o.patience = patience })
+	c := b.rpc(t)
+	_, out := b.running(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	stalled, err := c.StreamOutput(ctx, &apiv1.StreamOutputRequest{Name: "good", Follow: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.waitInFlight(t, 1)
+	piece := strings.Repeat("x", 32<<10)
+	for range 100 {
+		out.add(stdout(piece)) // 3 MiB, more than flow control lets through
+	}
+	b.waitInFlight(t, 0)
+	b.observer.mu.Lock()
+	if got := b.observer.seen[0]; got.Status != "DeadlineExceeded" || got.Method != "StreamOutput" {
+		t.Errorf("observed %+v", got)
+	}
+	b.observer.mu.Unlock()
+	if _, err := c.GetTask(ctx, &apiv1.GetTaskRequest{Name: "good"}); err != nil {
+		t.Errorf("another call on the connection: %v", err)
+	}
+	n, whole := 0, 100*len(piece)
+	for {
+		r, err := stalled.Recv()
+		if err != nil {
+			if status.Code(err) != codes.DeadlineExceeded || n == 0 || n == whole {
+				t.Errorf("after %d of %d bytes: %v", n, whole, err)
+			}
+			break
+		}
+		n += len(r.GetChunk().GetData())
+	}
+	next, err := c.StreamOutput(ctx, &apiv1.StreamOutputRequest{Name: "good", Attempt: 1, StdoutOffset: uint64(n)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n < whole {
+		r, err := next.Recv()
+		if err != nil {
+			t.Fatalf("after %d of %d bytes: %v", n, whole, err)
+		}
+		n += len(r.GetChunk().GetData())
+	}
+}
+
+// A client that takes nothing off its socket loses the connection.
+func TestStalledConnectionIsClosed(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("unix", t.TempDir()+"/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	client, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := (&patientListener{Listener: l, patience: 200 * time.Millisecond}).Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	for err == nil {
+		_, err = conn.Write(make([]byte, 64<<10))
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("got %v, want that the deadline is over", err)
 	}
 }
 

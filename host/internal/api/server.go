@@ -52,6 +52,7 @@ type Server struct {
 	stop     context.CancelCauseFunc
 	failed   chan error
 	serving  sync.WaitGroup // one for each listener
+	sending  sync.WaitGroup // one for each output stream over gRPC
 	silent   silent
 	turns    *turns // of those who write output
 
@@ -188,6 +189,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 	stopping.Wait()
 	s.serving.Wait()
+	s.sending.Wait()
 	for _, f := range cleanup {
 		f()
 	}

@@ -181,7 +181,8 @@ func (s *taskService) DeleteTask(ctx context.Context, r *apiv1.DeleteTaskRequest
 	return &apiv1.DeleteTaskResponse{Gone: gone}, err
 }
 
-// StreamOutput reads output. A client that does not read holds one chunk, and nobody else up.
+// StreamOutput reads output. A client that does not read holds nobody up, and is waited for as over
+// HTTP.
 func (s *taskService) StreamOutput(
 	r *apiv1.StreamOutputRequest, stream grpc.ServerStreamingServer[apiv1.StreamOutputResponse],
 ) error {
@@ -197,6 +198,8 @@ func (s *taskService) StreamOutput(
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	defer context.AfterFunc(s.server.stopping, func() { cancel(task.ErrClosed) })()
+	out := newPatientStream(stream, s.server.options.patience, &s.server.sending)
+	defer out.close()
 	for {
 		c, err := reader.Next(ctx)
 		switch {
@@ -207,7 +210,7 @@ func (s *taskService) StreamOutput(
 		case err != nil:
 			return err
 		}
-		if err := stream.Send(chunkToWire(c)); err != nil {
+		if err := out.send(chunkToWire(c)); err != nil {
 			return err
 		}
 	}

@@ -868,9 +868,9 @@ type StreamOutputRequest struct {
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
 	// Number of the attempt. Zero means the last one, and when following those after it too.
 	Attempt uint32 `protobuf:"varint,3,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	// Bytes of standard output to skip.
+	// Bytes of standard output to skip. More than the attempt has written is INVALID_ARGUMENT.
 	StdoutOffset uint64 `protobuf:"varint,4,opt,name=stdout_offset,json=stdoutOffset,proto3" json:"stdout_offset,omitempty"`
-	// Bytes of standard error to skip.
+	// Bytes of standard error to skip. More than the attempt has written is INVALID_ARGUMENT.
 	StderrOffset uint64 `protobuf:"varint,5,opt,name=stderr_offset,json=stderrOffset,proto3" json:"stderr_offset,omitempty"`
 	// Go on until the task is over or, where attempt names one, until that has ended.
 	Follow bool `protobuf:"varint,6,opt,name=follow,proto3" json:"follow,omitempty"`

@@ -54,7 +54,8 @@ type TaskServiceClient interface {
 	CancelTask(ctx context.Context, in *CancelTaskRequest, opts ...grpc.CallOption) (*CancelTaskResponse, error)
 	// DeleteTask cancels a task and removes it with its runs and output once it has ended.
 	DeleteTask(ctx context.Context, in *DeleteTaskRequest, opts ...grpc.CallOption) (*DeleteTaskResponse, error)
-	// StreamOutput reads the output of an attempt from any offset, and follows it while it runs.
+	// StreamOutput reads the output of an attempt from any offset, and follows it while it runs. If no
+	// message is taken for 10 s, the call ends with DEADLINE_EXCEEDED: ask again from where it ended.
 	StreamOutput(ctx context.Context, in *StreamOutputRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[StreamOutputResponse], error)
 }
 
@@ -177,7 +178,8 @@ type TaskServiceServer interface {
 	CancelTask(context.Context, *CancelTaskRequest) (*CancelTaskResponse, error)
 	// DeleteTask cancels a task and removes it with its runs and output once it has ended.
 	DeleteTask(context.Context, *DeleteTaskRequest) (*DeleteTaskResponse, error)
-	// StreamOutput reads the output of an attempt from any offset, and follows it while it runs.
+	// StreamOutput reads the output of an attempt from any offset, and follows it while it runs. If no
+	// message is taken for 10 s, the call ends with DEADLINE_EXCEEDED: ask again from where it ended.
 	StreamOutput(*StreamOutputRequest, grpc.ServerStreamingServer[StreamOutputResponse]) error
 	mustEmbedUnimplementedTaskServiceServer()
 }
