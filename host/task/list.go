@@ -19,8 +19,8 @@ const (
 // ListMeta describes a page.
 type ListMeta struct {
 	ResourceVersion    string `json:"resourceVersion"`
-	Continue           string `json:"continue,omitempty"` // empty means that this is the last page
-	RemainingItemCount int    `json:"remainingItemCount,omitempty"`
+	Continue           string `json:"continue,omitempty"`           // empty means that this is the last page
+	RemainingItemCount int    `json:"remainingItemCount,omitempty"` // after this page; 0 before the last page means that it was not counted
 }
 
 // A List is a page of tasks, sorted by name.

@@ -46,9 +46,11 @@ func (s *State) List(q task.Query) (*task.List, error) {
 		}
 		taken++
 	}
-	if rest := p.remaining + len(p.entries) - taken; rest > 0 {
-		out.Metadata.RemainingItemCount = rest
+	if cut := len(p.entries) - taken; p.more || cut > 0 {
 		out.Metadata.Continue = s.seal(list, string(p.entries[taken-1].name))
+		if p.counted {
+			out.Metadata.RemainingItemCount = p.remaining + cut
+		}
 	}
 	return out, nil
 }

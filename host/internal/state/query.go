@@ -129,17 +129,20 @@ func (p *plan) measure(after task.Name) {
 // A page is a part of what a filter selects.
 type page struct {
 	entries   []entry // copies
-	remaining int     // how many come after them
-	visited   int     // how many entries were looked at
+	more      bool    // some come after them
+	remaining int     // how many that are, if counted
+	counted   bool
+	visited   int // how many entries were looked at
 }
 
-// page returns at most limit entries behind a name, limit > 0.
+// page returns at most limit entries behind a name, limit > 0. What comes after them is counted only
+// where that needs no look at each: where every entry of the plan matches, or all are looked at anyway.
 func (v *view) page(f *filter, after task.Name, limit int) page {
 	p := v.plan(f, after)
 	if !p.byName {
 		return p.collect(f, after, limit)
 	}
-	var out page
+	out := page{counted: p.exact}
 	m := merge(p.spans, after)
 	for e := m.next(); e != nil; e = m.next() {
 		out.visited++
@@ -148,13 +151,16 @@ func (v *view) page(f *filter, after task.Name, limit int) page {
 		case len(out.entries) < limit:
 			out.entries = append(out.entries, *e)
 		default:
-			out.remaining++
+			out.more = true
+			return out
 		}
 		if p.exact && len(out.entries) == limit {
 			out.remaining = v.rest(&p, f, e.name)
+			out.more = out.remaining > 0
 			return out
 		}
 	}
+	out.counted = true // none
 	return out
 }
 
@@ -179,7 +185,7 @@ func (v *view) rest(p *plan, f *filter, name task.Name) int {
 
 // collect looks at all entries of the plan and keeps the first by name.
 func (p *plan) collect(f *filter, after task.Name, limit int) page {
-	var out page
+	out := page{counted: true}
 	var kept []*entry
 	matching := 0
 	byName := func(a, b *entry) int { return strings.Compare(string(a.name), string(b.name)) }
@@ -202,5 +208,6 @@ func (p *plan) collect(f *filter, after task.Name, limit int) page {
 		out.entries = append(out.entries, *e)
 	}
 	out.remaining = matching - len(out.entries)
+	out.more = out.remaining > 0
 	return out
 }

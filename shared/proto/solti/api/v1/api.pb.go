@@ -465,7 +465,7 @@ type ListTasksResponse struct {
 	ResourceVersion string `protobuf:"bytes,2,opt,name=resource_version,json=resourceVersion,proto3" json:"resource_version,omitempty"`
 	// For the next page. Empty means that this is the last.
 	Continue string `protobuf:"bytes,3,opt,name=continue,proto3" json:"continue,omitempty"`
-	// Items after this page.
+	// Items after this page. Zero with a continue token means that they were not counted.
 	RemainingItemCount uint64 `protobuf:"varint,4,opt,name=remaining_item_count,json=remainingItemCount,proto3" json:"remaining_item_count,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache

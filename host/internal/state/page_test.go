@@ -1,0 +1,32 @@
+package state
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// BenchmarkPage is the first page of 100,000 tasks under one condition, and under two.
+func BenchmarkPage(b *testing.B) {
+	v := newView()
+	for i := range 100_000 {
+		m := made{
+			name: fmt.Sprintf("task-%06d", i), slot: fmt.Sprintf("slot-%d", i), phase: task.Succeeded, done: true,
+			labels: map[string]string{"half": fmt.Sprint(i % 2)},
+		}
+		r := m.record()
+		v.apply(&r)
+	}
+	half := &task.Selector{MatchLabels: map[string]string{"half": "1"}}
+	for name, q := range map[string]task.Query{
+		"all": {}, "label": {Labels: half}, "label and phase": {Labels: half, Phases: []task.Phase{task.Succeeded}},
+	} {
+		f := newFilter(&q)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				v.page(f, "", task.DefaultPage)
+			}
+		})
+	}
+}
