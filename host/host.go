@@ -146,6 +146,9 @@ func (h *Host) openOutputs() error {
 			o.Open = append(o.Open, output.Key{UID: it.Task.Metadata.UID, Attempt: it.Last.Attempt})
 		}
 	}
+	if len(h.restored.Meta.Damaged) == 0 { // else a run may be missing that will be wanted once it is repaired
+		o.Known = func(k output.Key) bool { return h.state.Kept(k.UID, k.Attempt) }
+	}
 	dir := ""
 	if h.options.StateDir != "" {
 		dir = filepath.Join(h.options.StateDir, "output")

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +93,37 @@ func TestWhatIsOldIsForgottenAndWhatRunsStays(t *testing.T) {
 	got, err := h.Get("solti-state-sweep")
 	if err != nil || got.Status.Done() {
 		t.Errorf("the sweep itself: %+v, %v", got, err)
+	}
+}
+
+// What an earlier host forgot, and did not live to remove, goes at the next start; the rest stays.
+func TestOutputOfNoKnownRunGoesAtStart(t *testing.T) {
+	t.Parallel()
+	o := host.Options{StateDir: t.TempDir()}
+	h := open(t, o)
+	much := strings.Repeat("x", 1<<18)
+	h.submitFunc(named("kept", nil), func(_ context.Context, r *host.Run) error {
+		_, err := fmt.Fprint(r.Stdout, much)
+		return err
+	})
+	kept := h.over("kept").Metadata.UID.String()
+	h.stop()
+
+	outputs := filepath.Join(o.StateDir, "output")
+	for _, orphan := range []string{filepath.Join(task.NewUID(time.Now()).String(), "1"), filepath.Join(kept, "2")} {
+		if err := os.CopyFS(filepath.Join(outputs, orphan), os.DirFS(filepath.Join(outputs, kept, "1"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h = open(t, o)
+	poll(t, "only the output of the kept run is left", func() bool {
+		left := slices.DeleteFunc(files(t, outputs), func(name string) bool {
+			return strings.HasPrefix(name, filepath.Join(outputs, "shared")) || strings.HasPrefix(name, filepath.Join(outputs, kept, "1"))
+		})
+		return len(left) == 0
+	})
+	if text := h.read("kept", task.OutputQuery{}); !strings.HasPrefix(text, much) {
+		t.Errorf("output of what is kept: %d bytes, want %d", len(text), len(much))
 	}
 }
 

@@ -37,6 +37,10 @@ func TestExpiredForgetsRunsThenTasks(t *testing.T) {
 	two := ended(one, day.Add(30*time.Minute), true)
 	b.do(r, one, two)
 	b.do(made{name: "live"}.record())
+	uid := r.Task.Metadata.UID
+	if b.Kept(uid, 0) || !b.Kept(uid, 1) || !b.Kept(uid, 2) || b.Kept(uid, 3) || b.Kept(task.NewUID(day), 1) {
+		t.Error("other runs are kept than 1 and 2")
+	}
 	attempts := func() int {
 		l, err := b.Runs("over", task.RunQuery{})
 		if err != nil {
@@ -53,6 +57,9 @@ func TestExpiredForgetsRunsThenTasks(t *testing.T) {
 		b.sweepAll(day.Add(tt.after), Retention{}, 10)
 		if got := attempts(); got != tt.want {
 			t.Errorf("after %v: %d runs, want %d", tt.after, got, tt.want)
+		}
+		if got := b.Kept(uid, 1); got != (tt.want == 2) {
+			t.Errorf("after %v: run 1 is kept: %t", tt.after, got)
 		}
 	}
 	if _, _, ok := b.Lookup("live"); !ok {

@@ -174,6 +174,14 @@ func (s *State) GetUID(uid task.UID) (*task.Task, error) {
 	return s.whole(&e)
 }
 
+// Kept reports whether a run of a task is kept: from when its start is durable until it is forgotten.
+func (s *State) Kept(uid task.UID, attempt int) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	e := s.view.byUID[uid]
+	return e != nil && e.runs() > 0 && attempt >= int(e.first) && attempt <= int(e.last)
+}
+
 // whole returns the task of an entry.
 func (s *State) whole(e *entry) (*task.Task, error) {
 	if e.live != nil {
