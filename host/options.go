@@ -1,6 +1,7 @@
 package host
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -37,6 +38,7 @@ type PluginOptions struct {
 	TaskEnv      map[string]string // of its tasks; wins over the task's own
 	Args         []string          // of the plugin's process
 	StartTimeout time.Duration     // from launch to readiness; 0 means 15 s
+	Settings     json.RawMessage   // for the plugin itself: one JSON object; nil means none
 }
 
 // Retention says how long what is over is kept. Zero durations mean the defaults: 1 h, 1 h, 5 min.

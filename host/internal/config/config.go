@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // A Config says how a host is to run. All paths are absolute and clean.
 type Config struct {
@@ -45,4 +48,5 @@ type Plugin struct {
 	TaskEnv      map[string]string // of its tasks; wins over the task's own
 	Args         []string          // of the plugin's process
 	StartTimeout time.Duration     // from launch to readiness; 0 means the host's default
+	Settings     json.RawMessage   // for the plugin itself: one JSON object; nil means none
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"maps"
 	"os"
@@ -116,6 +117,7 @@ plugins:
     taskEnv: {PORT: 8080}
     args: [-v, "1"]
     startTimeout: 15s
+    settings: {pool: {size: 3, names: [a, "1"]}, rate: 0.5}
   container: {disabled: true}
 `)
 	got, err := Load(s)
@@ -132,6 +134,7 @@ plugins:
 			"subprocess": {
 				Required: true, Labels: map[string]string{"zone": "eu"}, Env: map[string]string{"TZ": "UTC"},
 				TaskEnv: map[string]string{"PORT": "8080"}, Args: []string{"-v", "1"}, StartTimeout: 15 * time.Second,
+				Settings: json.RawMessage(`{"pool":{"names":["a","1"],"size":3},"rate":0.5}`),
 			},
 			"container": {Disabled: true},
 		},
@@ -152,7 +155,9 @@ func TestProblems(t *testing.T) {
 		{name: "unknown key", file: "grce: 3s", want: []string{`FILE: grce: unknown key; did you mean grace?`}},
 		{name: "unknown key like no other", file: "colour: red", want: []string{`FILE: colour: unknown key; there are stateDir, pluginDir, listen, log, concurrency, queue, grace, retention, output, plugins`}},
 		{name: "unknown key in a group", file: "log: {levl: info}", want: []string{`FILE: log.levl: unknown key; did you mean level?`}},
-		{name: "unknown key of a plugin", file: "plugins: {wasm: {memory: 1}}", want: []string{`FILE: plugins.wasm.memory: unknown key; there are disabled, required, labels, env, taskEnv, args, startTimeout`}},
+		{name: "settings that are no object", file: "plugins: {wasm: {settings: [1]}}", want: []string{`FILE: plugins.wasm.settings: line 1: want keys and values`}},
+		{name: "settings that JSON has no word for", file: "plugins: {wasm: {settings: {a: .nan}}}", want: []string{`FILE: plugins.wasm.settings: json: unsupported value: NaN`}},
+		{name: "unknown key of a plugin", file: "plugins: {wasm: {memory: 1}}", want: []string{`FILE: plugins.wasm.memory: unknown key; there are disabled, required, labels, env, taskEnv, args, startTimeout, settings`}},
 		{name: "many at once", file: "grace: 30\nconcurrency: many\nplugins: {subprocess: {startTimeout: soon}}\n",
 			env: []string{"SOLTI_LOG_LEVEL=loud"}, flags: map[string]string{"output-total": "1TB"},
 			want: []string{

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"errors"
 	"maps"
 	"regexp"
@@ -14,7 +15,7 @@ import (
 )
 
 // pluginKeys are the settings of one plugin.
-var pluginKeys = []string{"disabled", "required", "labels", "env", "taskEnv", "args", "startTimeout"}
+var pluginKeys = []string{"disabled", "required", "labels", "env", "taskEnv", "args", "startTimeout", "settings"}
 
 // plugin reads the settings of the plugin of that name.
 func (l *loader) plugin(at, name string, node *yaml.Node) {
@@ -39,11 +40,31 @@ func (l *loader) plugin(at, name string, node *yaml.Node) {
 			p.Args, _ = l.texts(key, node, true)
 		case "startTimeout":
 			p.StartTimeout = l.startTimeout(key, node)
+		case "settings":
+			p.Settings = l.object(key, node)
 		default:
 			l.unknown(key, pluginKeys)
 		}
 	})
 	l.config.Plugins[name] = p
+}
+
+// object reads what a plugin alone understands.
+func (l *loader) object(key string, node *yaml.Node) json.RawMessage {
+	values := map[string]any{}
+	l.mapping(key, node, func(string, *yaml.Node) {})
+	if node.Kind != yaml.MappingNode {
+		return nil
+	}
+	err := node.Decode(&values)
+	var raw []byte
+	if err == nil {
+		raw, err = json.Marshal(values)
+	}
+	if err != nil {
+		l.problems.Add(l.inFile(key), "%v", err)
+	}
+	return raw
 }
 
 func (l *loader) truth(key string, node *yaml.Node) bool {

@@ -96,6 +96,10 @@ func (p *Plugin) launch() (*generation, error) {
 		g.cancel()
 		return nil, g.giveUp(err)
 	}
+	if err := g.configure(); err != nil {
+		g.cancel()
+		return nil, g.giveUp(fmt.Errorf("its settings are refused: %w", err))
+	}
 	if err := remember(p.state, p.name, file.SHA256, g.id); err != nil {
 		p.log.Warn("what the plugin says of itself is not remembered", "error", err)
 	}

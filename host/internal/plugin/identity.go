@@ -38,7 +38,8 @@ type identity struct {
 	Features   []string          `json:"features,omitempty"`
 	MaxRuns    int               `json:"maxRuns,omitempty"` // 0 means no limit
 
-	schemas map[task.Kind]*schema
+	schemas  map[task.Kind]*schema
+	settings *schema // of the operator's settings; only of a generation that is up
 }
 
 // A kindInfo is one declared kind.
@@ -63,6 +64,10 @@ func identify(name string, r *pluginv1.NameResponse) (*identity, error) {
 	}
 	if id.RunnerType == "" {
 		id.RunnerType = name
+	}
+	var err error
+	if id.settings, err = compileSchema(settingsPath(name), r.GetConfigSchema()); err != nil {
+		return nil, fmt.Errorf("its settings: %w", err)
 	}
 	for _, k := range r.GetKinds()[:min(len(r.GetKinds()), maxKinds+1)] {
 		id.Kinds = append(id.Kinds, kindInfo{
@@ -120,7 +125,7 @@ func (id *identity) addKind(name string, k kindInfo) error {
 	if _, ok := id.schemas[kind]; ok {
 		return fmt.Errorf("it declares the kind %s twice", kind)
 	}
-	s, err := compileSchema(k.Schema)
+	s, err := compileSchema(specPath, k.Schema)
 	if err != nil {
 		err = fmt.Errorf("its kind %s: %w", kind, err)
 	}

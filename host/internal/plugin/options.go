@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -40,7 +41,8 @@ type Settings struct {
 	Env          map[string]string // of the plugin's process
 	TaskEnv      map[string]string // of everything the plugin runs
 	Args         []string
-	StartTimeout time.Duration // 0 means Timing.Start
+	StartTimeout time.Duration   // 0 means Timing.Start
+	Settings     json.RawMessage // for the plugin itself: one JSON object; nil means none
 }
 
 // Timing holds all waits. Zero fields mean the defaults that the package documentation lists.

@@ -22,13 +22,14 @@ type complaint struct {
 // complaints gather what a schema says against doc.
 type complaints struct {
 	schemas map[string]*jsonschema.Schema // by location
+	root    string                        // path of doc
 	doc     any
 	found   []complaint
 }
 
 // problemsOf returns a schema's complaints, sorted by path.
 func (s *schema) problemsOf(bad *jsonschema.ValidationError, doc any) task.FieldErrors {
-	c := &complaints{schemas: s.schemas, doc: doc}
+	c := &complaints{schemas: s.schemas, root: s.at, doc: doc}
 	c.add(bad, nil, "")
 	slices.SortStableFunc(c.found, func(a, b complaint) int {
 		return cmp.Or(strings.Compare(a.Path, b.Path), vagueLast(a.vague, b.vague), strings.Compare(a.Message, b.Message))
@@ -39,7 +40,7 @@ func (s *schema) problemsOf(bad *jsonschema.ValidationError, doc any) task.Field
 			continue
 		}
 		if len(errs) == maxProblems {
-			errs.Add(specPath, "and further problems")
+			errs.Add(s.at, "and further problems")
 			break
 		}
 		errs = append(errs, p.FieldError)
@@ -66,7 +67,7 @@ func (c *complaints) add(bad *jsonschema.ValidationError, above []string, descri
 	} else if !slices.Equal(above, bad.InstanceLocation) {
 		described = ""
 	}
-	at := pathOf(bad.InstanceLocation, c.doc)
+	at := pathOf(c.root, bad.InstanceLocation, c.doc)
 	switch k := bad.ErrorKind.(type) {
 	case *kind.Required:
 		c.missing(at, k.Missing, "is required")
@@ -176,9 +177,8 @@ func valueAt(tokens []string, doc any) any {
 	return doc
 }
 
-// pathOf turns the tokens of a JSON pointer into a path from the task's root.
-func pathOf(tokens []string, doc any) string {
-	path := specPath
+// pathOf turns the tokens of a JSON pointer into a path below that of doc.
+func pathOf(path string, tokens []string, doc any) string {
 	for _, token := range tokens {
 		if _, ok := doc.([]any); ok {
 			path += "[" + token + "]"

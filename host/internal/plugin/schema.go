@@ -33,6 +33,7 @@ const (
 // A schema checks the specs of one kind. Its evaluation ends after maxSteps steps, whatever the
 // schema says: nested choices and references could otherwise take time that doubles with each level.
 type schema struct {
+	at      string     // path of what it describes, from the root of the document that people wrote
 	mu      sync.Mutex // held during a check: budget belongs to it
 	root    *jsonschema.Schema
 	schemas map[string]*jsonschema.Schema // all that can be reached from root, by location
@@ -50,8 +51,8 @@ func (b *budget) spend(n int) {
 	}
 }
 
-// compileSchema reads a schema. Nil means that any object is taken.
-func compileSchema(raw []byte) (s *schema, err error) {
+// compileSchema reads a schema of what lies at a path. Nil means that any object is taken.
+func compileSchema(at string, raw []byte) (s *schema, err error) {
 	if len(raw) == 0 {
 		return nil, nil //nolint:nilnil // documented
 	}
@@ -70,16 +71,16 @@ func compileSchema(raw []byte) (s *schema, err error) {
 	if err := checkKeywords(doc); err != nil {
 		return nil, err
 	}
-	s = &schema{budget: new(budget)}
+	s = &schema{at: at, budget: new(budget)}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(noLoader{})
 	c.UseRegexpEngine(s.budget.compilePattern)
-	const at = "solti:///schema.json"
-	if err := c.AddResource(at, doc); err != nil {
+	const location = "solti:///schema.json"
+	if err := c.AddResource(location, doc); err != nil {
 		return nil, fmt.Errorf("the schema: %w", err)
 	}
-	if s.root, err = c.Compile(at); err != nil {
+	if s.root, err = c.Compile(location); err != nil {
 		return nil, fmt.Errorf("the schema: %w", err)
 	}
 	s.schemas = make(map[string]*jsonschema.Schema)
@@ -268,8 +269,8 @@ func subschemas(s *jsonschema.Schema) []*jsonschema.Schema {
 // specPath is where a workload's spec lies in a task.
 const specPath = "spec.workload.spec"
 
-// check returns what is wrong with the spec of a workload, with paths from the task's root. It
-// accepts a nil schema.
+// check returns what is wrong with a JSON object, with paths that begin with the schema's. It accepts a
+// nil schema.
 func (s *schema) check(raw []byte) (errs task.FieldErrors) {
 	if s == nil {
 		return nil
@@ -279,7 +280,7 @@ func (s *schema) check(raw []byte) (errs task.FieldErrors) {
 	}
 	doc, err := decodeBounded(raw)
 	if err != nil {
-		errs.Add(specPath, "%v", err)
+		errs.Add(s.at, "%v", err)
 		return errs
 	}
 	s.mu.Lock()
@@ -287,7 +288,7 @@ func (s *schema) check(raw []byte) (errs task.FieldErrors) {
 	defer func() {
 		if p := recover(); p != nil {
 			errs = nil
-			errs.Add(specPath, "it cannot be checked: %v", p)
+			errs.Add(s.at, "it cannot be checked: %v", p)
 		}
 	}()
 	s.budget.left = maxSteps
@@ -297,7 +298,7 @@ func (s *schema) check(raw []byte) (errs task.FieldErrors) {
 		return s.problemsOf(bad, doc)
 	}
 	if err != nil {
-		errs.Add(specPath, "%v", err)
+		errs.Add(s.at, "%v", err)
 	}
 	return errs
 }

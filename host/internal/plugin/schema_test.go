@@ -13,7 +13,7 @@ import (
 
 func compiled(t *testing.T, text string) *schema {
 	t.Helper()
-	s, err := compileSchema([]byte(text))
+	s, err := compileSchema(specPath, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestForeignSchemasAreBounded(t *testing.T) {
 		"wrong type": {`{"type":5}`, ""},
 		"dangling":   {`{"$ref":"#/$defs/x"}`, ""},
 	} {
-		s, err := compileSchema([]byte(c.text))
+		s, err := compileSchema(specPath, []byte(c.text))
 		if name == "pattern" && err == nil && s != nil {
 			continue // large, and within the bound
 		}
@@ -141,7 +141,7 @@ func TestExpensiveSchemasAreCutOff(t *testing.T) {
 		"quiet":  {`{"not":{"$ref":"#/$defs/q"},"$defs":{"q":{"$ref":"#/$defs/r","items":{"$ref":"#/$defs/q"}},"r":{"items":{"$ref":"#/$defs/q"},"minItems":9}}}`, strings.Repeat("[", 50) + strings.Repeat("]", 50)},
 		"regexp": {`{"properties":{"x":{"pattern":"` + strings.Repeat("(a?b?c?)*", 60) + `d$"}}}`, `{"x":"` + strings.Repeat("abc", 1<<20) + `"}`},
 	} {
-		s, err := compileSchema([]byte(c.schema))
+		s, err := compileSchema(specPath, []byte(c.schema))
 		if err != nil {
 			if name != "not" {
 				t.Errorf("%s: %v", name, err)
@@ -188,7 +188,7 @@ func FuzzSchema(f *testing.F) {
 	f.Add([]byte(`{"anyOf":[{"pattern":"a*"},{"enum":[1,"x"]}],"multipleOf":0}`), []byte(`"aaa"`))
 	f.Add([]byte(`true`), []byte(`1e400`))
 	f.Fuzz(func(t *testing.T, text, spec []byte) {
-		s, err := compileSchema(text)
+		s, err := compileSchema(specPath, text)
 		if err == nil {
 			s.check(spec)
 		}
@@ -200,7 +200,7 @@ func TestPathsNameTheirValue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringN(1, 20, 40).Draw(t, "name")
 		doc := map[string]any{name: []any{1, map[string]any{name: 2}}}
-		path := pathOf([]string{name, "1", name}, doc)
+		path := pathOf(specPath, []string{name, "1", name}, doc)
 		if !strings.HasPrefix(path, specPath) || strings.Count(path, "[1]") == 0 && !strings.Contains(name, "[1]") {
 			t.Fatalf("path %q", path)
 		}

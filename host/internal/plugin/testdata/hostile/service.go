@@ -67,8 +67,34 @@ func (s *service) Name(context.Context, *pluginv1.NameRequest) (*pluginv1.NameRe
 		os.Exit(9)
 	case "max1":
 		r.Limits.MaxRuns = 1
+	case "settings":
+		r.Features = append(r.Features, "configure")
+		r.ConfigSchema = []byte(`{"properties": {"do": {"type": "string"}, "size": {"type": "integer", "maximum": 9}}}`)
+	case "settingsschema":
+		r.ConfigSchema = []byte(`{"$ref":"https://example.com/x.json"}`)
 	}
 	return r, nil
+}
+
+func (s *service) Configure(_ context.Context, r *pluginv1.ConfigureRequest) (*pluginv1.ConfigureResponse, error) {
+	var settings struct{ Do string }
+	if err := json.Unmarshal(r.GetConfigJson(), &settings); err != nil {
+		return nil, err
+	}
+	switch settings.Do {
+	case "refuse":
+		return nil, refuse(codes.InvalidArgument, &pluginv1.ErrorDetail{
+			Reason:     pluginv1.Reason_REASON_INVALID_SPEC,
+			Violations: []*taskv1.FieldViolation{{Path: "pool.size", Message: "must not be odd"}, {Message: "is no good"}},
+		})
+	case "plain":
+		return nil, status.Error(codes.Unknown, "no disk")
+	case "die":
+		os.Exit(7)
+	case "hang":
+		forever()
+	}
+	return &pluginv1.ConfigureResponse{Warnings: []*taskv1.FieldViolation{{Path: "do", Message: "taken: " + string(r.GetConfigJson())}}}, nil
 }
 
 func (s *service) Supports(ctx context.Context, r *pluginv1.SupportsRequest) (*pluginv1.SupportsResponse, error) {
