@@ -210,6 +210,7 @@ func TestAHostGoesOnWithTheTasksOfTheLastOne(t *testing.T) {
 		s.Restart.Policy, s.Backoff = task.OnFailure, &task.Backoff{First: task.Duration(500 * time.Millisecond), Jitter: task.NoJitter}
 	}))
 	before := h.until("restarts", "running", running(1))
+	h.written("restarts", "try 1\n") // it may be running and not have come to write
 	h.until("once", "running", running(1))
 	h.until("later", "waiting", func(t *task.Task) bool { return t.Status.Waiting == "backoff" })
 	h.stop()
