@@ -169,7 +169,9 @@ func TestCreateHandsOnWhatASubmitterMayWrite(t *testing.T) {
 func TestIdempotencyKey(t *testing.T) {
 	w, first := setup(), stored("a", nil)
 	w.stored["a"] = first
-	w.submit = func(supervisor.Submission) (*task.Task, *event.Key, error) { return nil, &event.Key{UID: first.Metadata.UID, Name: "a"}, nil }
+	w.submit = func(supervisor.Submission) (*task.Task, *event.Key, error) {
+		return nil, &event.Key{UID: first.Metadata.UID, Name: "a"}, nil
+	}
 	got, err := w.Create(t.Context(), newTask("a"), dispatch.CreateOptions{Key: "k", Digest: [32]byte{1}})
 	if err != nil || got != first {
 		t.Errorf("a repetition gave %v, %v; want the task of the first", got, err)
