@@ -89,6 +89,22 @@ func TestUnknownPathsNeedTheTokenToo(t *testing.T) {
 	}
 }
 
+// What net/http would answer by itself also passes the guard.
+func TestGeneralOptionsNeedTheTokenToo(t *testing.T) {
+	b := setup(t)
+	for token, want := range map[string]string{"": "HTTP/1.1 401 ", "Authorization: Bearer " + b.token + "\r\n": "HTTP/1.1 404 "} {
+		conn, err := net.Dial("tcp", b.tcp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "OPTIONS * HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s\r\n", b.tcp, token)
+		if answer, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(answer), want) {
+			t.Errorf("%q, %v; want %s", answer, err, want)
+		}
+	}
+}
+
 func (b *bundle) bearer(more ...string) map[string]string {
 	h := map[string]string{"Authorization": "Bearer " + b.token}
 	for i := 0; i+1 < len(more); i += 2 {

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/soltihq/solti-host/host/task"
@@ -107,17 +108,27 @@ func readUpTo(r io.Reader, size int64) ([]byte, error) {
 	return b, err
 }
 
+// checkMedia refuses a body that is not in one of mediaTypes, in UTF-8 and uncompressed.
 func checkMedia(h http.Header) error {
-	if e := h.Get("Content-Encoding"); e != "" && e != "identity" {
-		return refuse(task.ReasonMediaType, "Content-Encoding "+e+" is not supported: send the body as it is")
+	for _, e := range h["Content-Encoding"] {
+		if e != "" && !strings.EqualFold(e, "identity") {
+			return refuse(task.ReasonMediaType, fmt.Sprintf("Content-Encoding %q is not supported: send the body as it is", e))
+		}
 	}
-	value := h.Get("Content-Type")
-	if value == "" || value == mediaTypes[0] {
+	values := h["Content-Type"]
+	if len(values) == 0 || len(values) == 1 && (values[0] == "" || values[0] == mediaTypes[0]) {
 		return nil
 	}
-	if t, _, err := mime.ParseMediaType(value); err != nil || !slices.Contains(mediaTypes, t) {
+	if len(values) > 1 {
+		return refuse(task.ReasonMediaType, "Content-Type is given more than once")
+	}
+	t, params, err := mime.ParseMediaType(values[0])
+	if err != nil || !slices.Contains(mediaTypes, t) {
 		return refuse(task.ReasonMediaType, fmt.Sprintf(
-			"Content-Type %q is not supported: send application/json or application/yaml", value))
+			"Content-Type %q is not supported: send application/json or application/yaml", values[0]))
+	}
+	if c := params["charset"]; c != "" && !strings.EqualFold(c, "utf-8") && !strings.EqualFold(c, "us-ascii") {
+		return refuse(task.ReasonMediaType, fmt.Sprintf("charset %q is not supported: send UTF-8", c))
 	}
 	return nil
 }

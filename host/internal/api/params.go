@@ -135,6 +135,17 @@ func (p *params) stream(name string) task.Stream {
 	return 0
 }
 
+// slot returns "" where the parameter is not given or empty.
+func (p *params) slot(name string) task.Slot {
+	slot := task.Slot(p.text(name))
+	if slot != "" {
+		if err := slot.Validate(); err != nil {
+			p.fail(name, err.Error())
+		}
+	}
+	return slot
+}
+
 // selector returns nil where the parameter is not given or empty.
 func (p *params) selector(name string) *task.Selector {
 	if p.text(name) == "" {

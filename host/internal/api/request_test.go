@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,6 +72,16 @@ func (b *bundle) send(t *testing.T, c call) (answer, []byte) {
 	return answer{resp.StatusCode, resp.Header, resp.Trailer}, body
 }
 
+// anchors is a document in YAML that aliases make larger by 9 at each level.
+func anchors(levels int) string {
+	doc := "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
+	for i := 1; i <= levels; i++ {
+		alias := fmt.Sprintf("*a%d", i-1)
+		doc += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.Join(slices.Repeat([]string{alias}, 9), ","))
+	}
+	return doc
+}
+
 func TestBadRequestsNameTheFaultAndStoreNothing(t *testing.T) {
 	b := setup(t)
 	post := func(body string, header ...string) call { return call{http.MethodPost, pathTasks, body, header} }
@@ -96,6 +107,14 @@ func TestBadRequestsNameTheFaultAndStoreNothing(t *testing.T) {
 		{"a form", post("a=b", "Content-Type", "application/x-www-form-urlencoded"), 415, task.ReasonMediaType, ""},
 		{"plain text", post(goodTask, "Content-Type", "text/plain"), 415, task.ReasonMediaType, ""},
 		{"compressed", post(goodTask, "Content-Encoding", "gzip"), 415, task.ReasonMediaType, ""},
+		{"compressed twice", post(goodTask, "Content-Encoding", "identity", "Content-Encoding", "br"), 415, task.ReasonMediaType, ""},
+		{"two types", post(goodTask, "Content-Type", "application/json", "Content-Type", "text/plain"), 415, task.ReasonMediaType, ""},
+		{"another charset", post(goodTask, "Content-Type", "application/json; charset=utf-16"), 415, task.ReasonMediaType, ""},
+		{"bad UTF-8", with(`"true"`, "\"\xff\""), 422, task.ReasonInvalid, "spec.workload.spec.command"},
+		{"deep YAML", post(strings.Repeat("[", 10_000)+strings.Repeat("]", 10_000), "Content-Type", "application/yaml"), 422, task.ReasonInvalid, strings.Repeat("[0]", 145)},
+		{"anchors", post(anchors(9)), 422, task.ReasonInvalid, "a4[0][0][8][0][5]"},
+		{"words behind", post(goodTask + " x"), 400, task.ReasonBadRequest, ""},
+		{"no slot", call{"GET", pathTasks + "?slot=a%20b", "", nil}, 400, task.ReasonBadRequest, "slot"},
 		{"empty key", post(goodTask, "Idempotency-Key", ""), 400, task.ReasonBadRequest, "Idempotency-Key"},
 		{"long key", post(goodTask, "Idempotency-Key", strings.Repeat("k", 256)), 400, task.ReasonBadRequest, "Idempotency-Key"},
 		{"two keys", post(goodTask, "Idempotency-Key", "a", "Idempotency-Key", "b"), 400, task.ReasonBadRequest, "Idempotency-Key"},

@@ -142,6 +142,8 @@ func (s *Server) serveHTTP(l net.Listener, g guard) error {
 		MaxHeaderBytes:    maxHeader,
 		ConnState:         s.silent.changed,
 		ErrorLog:          s.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
+
+		DisableGeneralOptionsHandler: true, // it answers "OPTIONS *" to anybody
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -109,6 +109,11 @@ func (s *taskService) ListTasks(_ context.Context, r *apiv1.ListTasksRequest) (*
 func queryFromWire(r *apiv1.ListTasksRequest) (task.Query, error) {
 	q := task.Query{Slot: task.Slot(r.GetSlot()), Continue: r.GetContinue(), System: r.GetSystem()}
 	var e task.FieldErrors
+	if q.Slot != "" {
+		if err := q.Slot.Validate(); err != nil {
+			e.Add("slot", "%v", err)
+		}
+	}
 	for _, p := range r.GetPhases() {
 		if p == taskv1.Phase_PHASE_UNSPECIFIED {
 			e.Add("phases", "must be specified")

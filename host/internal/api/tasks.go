@@ -148,7 +148,7 @@ func (s *Server) await(ctx context.Context, uid task.UID, timeout time.Duration)
 func (s *Server) listTasks(w http.ResponseWriter, r *http.Request) error {
 	p := readParams(r, "slot", "phase*", "labelSelector", "limit", "continue", "system")
 	q := task.Query{
-		Slot: task.Slot(p.text("slot")), Phases: p.phases("phase"), Labels: p.selector("labelSelector"),
+		Slot: p.slot("slot"), Phases: p.phases("phase"), Labels: p.selector("labelSelector"),
 		Limit: p.number("limit", task.MaxPage), Continue: p.text("continue"), System: p.flag("system"),
 	}
 	if err := p.err(); err != nil {
