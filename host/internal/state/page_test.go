@@ -1,6 +1,7 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
@@ -29,4 +30,27 @@ func BenchmarkPage(b *testing.B) {
 			}
 		})
 	}
+}
+
+// FuzzContinueToken lists with any token: what the host has not given for that list is refused.
+func FuzzContinueToken(f *testing.F) {
+	st, _ := filled(f, 10)
+	list, err := st.List(task.Query{Limit: 3})
+	if err != nil {
+		f.Fatal(err)
+	}
+	good := list.Metadata.Continue
+	for _, token := range []string{good, good[1:], good + "A", "", "*", "AAAAAAAAAAAAAAAA"} {
+		f.Add(token)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		l, err := st.List(task.Query{Limit: 3, Continue: token})
+		if token == good || token == "" {
+			if err != nil || len(l.Items) != 3 {
+				t.Errorf("%q: %v", token, err)
+			}
+		} else if !errors.Is(err, task.ErrExpired) {
+			t.Errorf("%q is taken: %v", token, err)
+		}
+	})
 }

@@ -50,7 +50,7 @@ func TestFinishedTaskTakesFewBytes(t *testing.T) {
 }
 
 // filled returns a state over a store on disk with n finished tasks of one run each.
-func filled(b *testing.B, n int) (*State, string) {
+func filled(b testing.TB, n int) (*State, string) {
 	b.Helper()
 	dir := filepath.Join(b.TempDir(), "store")
 	s, err := bolt.Open(dir, bolt.Options{Reserve: 4096})
