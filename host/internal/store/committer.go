@@ -98,7 +98,7 @@ func (c *Committer) Err() error {
 }
 
 // Accepting returns nil if a submission may be appended now. Otherwise it returns an error that wraps
-// task.ErrUnavailable (disk full, store broken), task.ErrQueueFull (too many submissions are waiting
+// task.ErrUnavailable (disk full, which wraps task.ErrNoSpace too, or store broken), task.ErrQueueFull (too many submissions are waiting
 // for the disk) or task.ErrClosed. Units that do not accept a task are never refused.
 func (c *Committer) Accepting() error {
 	c.mu.Lock()

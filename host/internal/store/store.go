@@ -9,8 +9,9 @@ import (
 
 // Conditions that callers test with errors.Is.
 var (
-	// ErrFull says that the disk has no room. The store is whole and may be tried again.
-	ErrFull = errors.New("no space left for the state")
+	// ErrFull says that the disk has no room. The store is whole and may be tried again. Callers of
+	// the host are told so by the same error.
+	ErrFull = task.ErrNoSpace
 	// ErrBroken says that the store takes no writes until the host is started again, because an
 	// earlier write or sync failed and nobody knows what is on disk.
 	ErrBroken = errors.New("the state store has failed and takes no writes until the host is restarted")
