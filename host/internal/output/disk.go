@@ -44,6 +44,16 @@ func openDisk(dir string) (*disk, error) {
 	return d, nil
 }
 
+// yielding returns write as it is on a full disk while yield says so.
+func yielding(write func(*os.File, []byte, int64) (int, error), yield func() bool) func(*os.File, []byte, int64) (int, error) {
+	return func(f *os.File, b []byte, off int64) (int, error) {
+		if yield() {
+			return 0, syscall.ENOSPC
+		}
+		return write(f, b, off)
+	}
+}
+
 // mkdir makes a directory and those above it; it is no error if they exist. Meanwhile those above may
 // be removed once or twice, because they are empty.
 func (d *disk) mkdir(name string) error {

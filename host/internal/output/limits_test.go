@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,26 @@ import (
 
 	"github.com/soltihq/solti-host/host/task"
 )
+
+func TestOutputYieldsToWhatNeedsTheDiskMore(t *testing.T) {
+	var wanted atomic.Bool
+	s, _ := setup(t, Options{Yield: wanted.Load})
+	k := newKey()
+	w := create(t, s, k)
+	say(w, task.Stdout, "one")
+	wanted.Store(true)
+	size := s.spool.Load()
+	say(w, task.Stdout, strings.Repeat("x", 1<<20))
+	if now := s.spool.Load(); now != size {
+		t.Errorf("%d bytes of files while they had to stay as they were, %d before", now, size)
+	}
+	wanted.Store(false)
+	say(w, task.Stdout, "two")
+	sum := w.Close()
+	if x := read(t, s, k, sum.Ref, mark{}, 0); sum.Dropped != 1<<20 || x.gaps != 1<<20 || string(x.stream[0][:3]) != "one" {
+		t.Errorf("dropped %d, gaps of %d", sum.Dropped, x.gaps)
+	}
+}
 
 func TestFullDiskDropsAndResumes(t *testing.T) {
 	for _, before := range []int{0, 100, 100 << 10} {

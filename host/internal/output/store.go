@@ -33,6 +33,7 @@ type Options struct {
 	SyncOnClose bool         // fsync a run's last segment when it ends, so that power loss does not take it
 	Open        []Key        // runs that had no end when the host died: they are open again
 	Known       KnownRuns    // tells which directories of earlier hosts are to stay; nil means all
+	Yield       func() bool  // true while others need the room on this disk more: as if it were full. nil means never
 	Observer    Observer     // nil means none
 	Log         hclog.Logger // nil means none
 
@@ -107,6 +108,9 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("output directory: %w", err)
 	}
 	s.disk = d
+	if y := s.opt.Yield; y != nil {
+		d.write = yielding(d.write, y)
+	}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("output directory: %w", err), d.root.Close())
 	}
