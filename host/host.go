@@ -118,7 +118,7 @@ func (h *Host) openState() error {
 	}
 	var err error
 	h.state, h.restored, err = state.Open(h.store, state.Options{
-		Publish: h.published, Observer: &h.metrics.Store, Logger: h.log.Named("state"),
+		Publish: h.published, Observer: &tellCommits{Observer: &h.metrics.Store, log: h.log.Named("state")}, Logger: h.log.Named("state"),
 	})
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
@@ -140,6 +140,9 @@ func (h *Host) openOutputs() error {
 	o := output.Options{
 		RunCap: h.options.Output.PerRun, SpoolCap: h.options.Output.Total, Rate: h.options.Output.Rate,
 		Observer: newCountOutput(&h.metrics.Output), Log: h.log.Named("output"),
+	}
+	if r, ok := h.store.(store.Roomy); ok { // its reserve lies on the same disk and is not for output
+		o.Yield = func() bool { return r.Room() != nil }
 	}
 	for _, it := range h.restored.Live {
 		if it.Last != nil && it.Last.Active() {
@@ -191,7 +194,8 @@ func (h *Host) Start(ctx context.Context) error {
 		h.work.Go(func() { h.followPlugins(work) })
 	}
 	h.work.Go(func() { h.janitor.run(work) })
-	return h.startSweep(ctx)
+	h.work.Go(func() { h.startSweep(work) })
+	return nil
 }
 
 // followPlugins keeps routes up to date and wakes tasks that wait for a runner.

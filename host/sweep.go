@@ -13,8 +13,15 @@ import (
 // sweepName is the name of the host's own task that forgets what is old.
 const sweepName = "solti-state-sweep"
 
-// startSweep submits the retention sweep as an embedded task of the host's own supervisor.
-func (h *Host) startSweep(ctx context.Context) error {
+// startSweep has old things forgotten from now on. A full disk lets it wait, and nothing else with it.
+func (h *Host) startSweep(ctx context.Context) {
+	if err := h.submitSweep(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, task.ErrClosed) {
+		h.log.Error("nothing will be forgotten until the host is restarted", "error", err)
+	}
+}
+
+// submitSweep submits the retention sweep as an embedded task of the host's own supervisor.
+func (h *Host) submitSweep(ctx context.Context) error {
 	r := state.Retention(h.options.Retention).Defaulted()
 	t, err := h.submitFunc(ctx, &task.Task{
 		Metadata: task.Metadata{Name: sweepName},
