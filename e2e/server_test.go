@@ -79,6 +79,15 @@ func serve(t *testing.T, args ...string) *server {
 // start starts the process and waits until it is ready.
 func (s *server) start() {
 	s.t.Helper()
+	s.launch("the host is ready", func() bool {
+		r, err := s.client.Ready(s.t.Context())
+		return err == nil && r.Ready
+	})
+}
+
+// launch starts the process and waits until ok.
+func (s *server) launch(what string, ok func() bool) {
+	s.t.Helper()
 	s.cmd = exec.Command(program, append([]string{"serve", "--state-dir", s.dir}, s.args...)...) //nolint:noctx // ended by stop and kill
 	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + s.dir, "SOLTI_GRACE=2s"}, s.env...)
 	s.cmd.Stderr = &s.log
@@ -89,15 +98,14 @@ func (s *server) start() {
 	exited, cmd := make(chan error, 1), s.cmd
 	go func() { exited <- cmd.Wait() }()
 	s.exited = exited
-	s.poll("the host is ready", func() bool {
+	s.poll(what, func() bool {
 		select {
 		case err := <-exited:
 			exited <- err
 			s.t.Fatalf("the host ended at its start: %v", err)
 		default:
 		}
-		r, err := s.client.Ready(s.t.Context())
-		return err == nil && r.Ready
+		return ok()
 	})
 }
 
