@@ -11,29 +11,30 @@ import (
 )
 
 // readOne reads the one task in a file; "-" is standard input.
-func (a *app) readOne(file string) (*task.Task, error) {
-	tasks, err := a.readAll(file)
+func (a *app) readOne(file string) (source, error) {
+	all, err := a.sources([]string{file})
 	if err != nil {
-		return nil, err
+		return source{}, err
 	}
-	if n := len(tasks); n != 1 {
-		return nil, inDocument(file, task.FieldErrors{{Message: fmt.Sprintf("it holds %d tasks; put the one that is meant into a file of its own", n)}})
+	if n := len(all); n != 1 {
+		return source{}, inDocument(file, task.FieldErrors{{Message: fmt.Sprintf("it holds %d tasks; put the one that is meant into a file of its own", n)}})
 	}
-	return tasks[0], nil
+	return all[0], nil
 }
 
 // A source is a task and the file that it comes from.
 type source struct {
 	file     string
-	document int // its number in a file with several, from 1; 0 means that it is the only one
+	data     []byte // of the file
+	document int    // its number in a file with several, from 1; 0 means that it is the only one
 	task     *task.Task
 }
 
-// blame says which task err is about and where it comes from.
+// blame says which task err is about and where it comes from, with the lines of the fields at fault.
 func (s source) blame(err error) error {
 	err = inDocument(s.file, aboutTask(s.task.Metadata.Name, err))
 	if d, ok := errors.AsType[*documentError](err); ok {
-		d.document = s.document
+		d.document, d.data = s.document, s.data
 	}
 	return err
 }
@@ -43,10 +44,10 @@ func (a *app) sources(files []string) ([]source, error) {
 	var all []source
 	var errs []error
 	for _, f := range files {
-		tasks, err := a.readAll(f)
+		data, tasks, err := a.decode(f)
 		errs = append(errs, err)
 		for i, t := range tasks {
-			s := source{file: f, task: t}
+			s := source{file: f, data: data, task: t}
 			if len(tasks) > 1 {
 				s.document = i + 1
 			}
@@ -58,12 +59,18 @@ func (a *app) sources(files []string) ([]source, error) {
 
 // readAll reads all tasks in a file; "-" is standard input.
 func (a *app) readAll(file string) ([]*task.Task, error) {
+	_, tasks, err := a.decode(file)
+	return tasks, err
+}
+
+// decode is readAll that keeps the text.
+func (a *app) decode(file string) ([]byte, []*task.Task, error) {
 	data, err := a.read(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	tasks, err := task.DecodeAll(data)
-	return tasks, inDocument(file, err)
+	return data, tasks, inDocument(file, err)
 }
 
 func (a *app) read(file string) ([]byte, error) {
@@ -83,7 +90,8 @@ func (a *app) read(file string) ([]byte, error) {
 // name.
 type documentError struct {
 	file     string
-	document int // as in a source
+	data     []byte // as in a source; nil where lines are known, or not to be known
+	document int    // as in a source
 	err      error
 }
 
@@ -103,7 +111,7 @@ func (e *documentError) Error() string {
 	if e.document > 0 {
 		file += fmt.Sprintf(": document %d", e.document)
 	}
-	problems := e.problems()
+	problems := task.Locate(e.data, max(e.document, 1), e.problems())
 	if len(problems) == 0 {
 		return file + ": " + e.err.Error()
 	}

@@ -159,7 +159,7 @@ stored. The exit code is 1 if nobody would.`,
 		ValidArgsFunction: completeSpecs,
 		Args:              one("SPEC"),
 		RunE: func(c *cobra.Command, args []string) error {
-			t, err := a.readOne(args[0])
+			spec, err := a.readOne(args[0])
 			if err != nil {
 				return err
 			}
@@ -168,9 +168,9 @@ stored. The exit code is 1 if nobody would.`,
 				return err
 			}
 			defer host.Close()
-			e, err := host.Explain(c.Context(), t)
+			e, err := host.Explain(c.Context(), spec.task)
 			if err != nil {
-				return inDocument(args[0], err)
+				return spec.blame(err)
 			}
 			if err := a.show(e, func(t *tabular, _ bool) { explainRows(t, e) }); err != nil {
 				return err
