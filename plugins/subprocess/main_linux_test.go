@@ -78,7 +78,7 @@ func cgroupDir(t *testing.T) string {
 		if len(fields) < 3 || fields[2] != "cgroup2" {
 			continue
 		}
-		dir, err := os.MkdirTemp(fields[1], "solti-test-") //nolint:usetesting // a cgroup
+		dir, err := os.MkdirTemp(fields[1], "subprocess-test-") //nolint:usetesting // a cgroup
 		if err != nil {
 			t.Skipf("no cgroup v2 directory to work in: %v", err)
 		}

@@ -61,6 +61,7 @@ func cgroupDir(t testing.TB) string {
 	return dir
 }
 
+// makeCgroupDir makes a directory whose name is none of those that hosts tidy up beside their own.
 func makeCgroupDir() (string, error) {
 	mounts, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
@@ -78,7 +79,7 @@ func makeCgroupDir() (string, error) {
 	}
 	for line := range strings.Lines(string(mounts)) {
 		if fields := strings.Fields(line); len(fields) > 2 && fields[2] == "cgroup2" {
-			return os.MkdirTemp(filepath.Join(fields[1], own), fmt.Sprintf("solti-test-%d-", os.Getpid()))
+			return os.MkdirTemp(filepath.Join(fields[1], own), fmt.Sprintf("subprocess-test-%d-", os.Getpid()))
 		}
 	}
 	return "", errors.New("no cgroup2 file system is mounted")
