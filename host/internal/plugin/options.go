@@ -42,7 +42,7 @@ type Settings struct {
 	TaskEnv      map[string]string // of everything the plugin runs
 	Args         []string
 	StartTimeout time.Duration   // 0 means Timing.Start
-	Settings     json.RawMessage // for the plugin itself: one JSON object; nil means none
+	Settings     json.RawMessage `json:",omitempty"` // for the plugin itself: one JSON object; nil means none
 }
 
 // Timing holds all waits. Zero fields mean the defaults that the package documentation lists.
