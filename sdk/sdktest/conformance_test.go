@@ -15,6 +15,9 @@ import (
 // envSubject names the plugin that TestConformance checks; the default keeps the contract.
 const envSubject = "SDKTEST_SUBJECT"
 
+// noSleepAtExit keeps the race detector from waiting a second at the end of every process.
+const noSleepAtExit = "GORACE=atexit_sleep_ms=0"
+
 func TestConformance(t *testing.T) {
 	subject := os.Getenv(envSubject)
 	config := sdktest.Config{}
@@ -31,6 +34,7 @@ func TestConformance(t *testing.T) {
 	if err := os.Symlink(self, config.Binary); err != nil {
 		t.Fatal(err)
 	}
+	config.Env = []string{noSleepAtExit}
 	config.OK = workload("ok")
 	config.Fail = workload("fail")
 	config.ExitCode = 3
@@ -75,7 +79,7 @@ func TestCatches(t *testing.T) {
 				t.Parallel()
 				cmd := exec.CommandContext(t.Context(), os.Args[0],
 					"-test.run=^TestConformance$/^"+strings.ReplaceAll(check, "/", "$/^")+"$")
-				cmd.Env = append(os.Environ(), envSubject+"="+subject)
+				cmd.Env = append(os.Environ(), envSubject+"="+subject, noSleepAtExit)
 				out, err := cmd.CombinedOutput()
 				if err == nil || !strings.Contains(string(out), "--- FAIL: TestConformance/"+check) {
 					t.Errorf("%s passes %s: %v\n%s", subject, check, err, out)

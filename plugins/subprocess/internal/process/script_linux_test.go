@@ -122,7 +122,7 @@ func TestAsAnOrdinaryUser(t *testing.T) {
 	}
 	cmd := exec.Command(binary, "-test.run=Exit|Clean|Survives|Script|Stop|Complete|Nothing|Leader|CannotStart", "-test.failfast")
 	cmd.Dir = dir
-	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + dir, "TMPDIR=" + dir}
+	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + dir, "TMPDIR=" + dir, "GORACE=atexit_sleep_ms=0"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Credential: &syscall.Credential{Uid: 65534, Gid: 65534},
 		Pdeathsig:  unix.SIGKILL,
