@@ -29,6 +29,7 @@ var killSettings = []string{"grace: 300ms", "queue: {slotLimit: 20}", "concurren
 const afterDeath = 5 * time.Second
 
 func TestKilledHostKeepsItsPromises(t *testing.T) {
+	t.Parallel()
 	for range rounds() {
 		survive(t, 0, kills())
 	}
@@ -36,6 +37,7 @@ func TestKilledHostKeepsItsPromises(t *testing.T) {
 
 // As another user there are no cgroups: what is left is found by session, lock and environment.
 func TestKilledHostKeepsItsPromisesWithoutPrivileges(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to become another user")
 	}

@@ -292,10 +292,11 @@ func TestAStoppedPluginIsFoundByItsSilence(t *testing.T) {
 		t.Fatal(err)
 	}
 	lost := w.lost(foundWithin, 1)
-	t.Logf("attempts lost %s after SIGSTOP, restarted %s later", lost.Round(time.Millisecond), w.restarted(2).Round(time.Millisecond))
-	if exit := w.plugin().LastExit; exit == nil || exit.Cause != "unresponsive" {
+	w.within(lostWithin, "the exit is told", func() bool { return w.plugin().LastExit != nil })
+	if exit := w.plugin().LastExit; exit.Cause != "unresponsive" {
 		t.Errorf("the last exit was %+v", exit)
 	}
+	t.Logf("attempts lost %s after SIGSTOP, restarted %s later", lost.Round(time.Millisecond), w.restarted(2).Round(time.Millisecond))
 	n.check()
 }
 

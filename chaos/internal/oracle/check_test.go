@@ -359,6 +359,9 @@ func (e *Evidence) turnAway(why string) {
 func TestReadLedger(t *testing.T) {
 	lines, err := ReadLedger(strings.NewReader("life 3\nbegin s t 2 r-a-4 17\nend s t 2 r-a-4 17 9\noverlap s t 2 r-a-4 17 slot\n"))
 	want := Line{Kind: End, Spec: "s", Name: "t", Attempt: 2, RunID: "r-a-4", PID: 17, Code: 9}
+	if more, err := ReadLedger(strings.NewReader("life 3\nbegin s t 2 r-")); err != nil || len(more) != 1 {
+		t.Errorf("with a line that is being written: %+v, %v", more, err)
+	}
 	if err != nil || len(lines) != 4 || lines[0].Code != 3 || lines[2] != want || lines[3].Note != "slot" {
 		t.Errorf("got %+v, %v", lines, err)
 	}

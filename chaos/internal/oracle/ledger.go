@@ -2,6 +2,7 @@ package oracle
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -38,18 +39,25 @@ type Line struct {
 	Note    string
 }
 
-// ReadLedger reads a ledger. A line that is torn or unknown is an error.
+// ReadLedger reads a ledger. A line that is torn or unknown is an error; what is behind the last line is being
+// written, and left out.
 func ReadLedger(r io.Reader) ([]Line, error) {
 	var all []Line
-	s := bufio.NewScanner(r)
-	for n := 1; s.Scan(); n++ {
-		l, err := parseLine(s.Text())
+	b := bufio.NewReader(r)
+	for n := 1; ; n++ {
+		text, err := b.ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
 		if err != nil {
-			return nil, fmt.Errorf("ledger line %d: %q: %w", n, s.Text(), err)
+			return nil, err
+		}
+		l, err := parseLine(strings.TrimSuffix(text, "\n"))
+		if err != nil {
+			return nil, fmt.Errorf("ledger line %d: %q: %w", n, text, err)
 		}
 		all = append(all, l)
 	}
-	return all, s.Err()
 }
 
 func parseLine(text string) (l Line, err error) {
