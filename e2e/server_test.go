@@ -132,6 +132,7 @@ func (s *server) kill() {
 		s.t.Error(err)
 	}
 	<-s.exited
+	s.http.CloseIdleConnections() // the next host must not be asked over a connection to this one
 	s.cmd = nil
 }
 
