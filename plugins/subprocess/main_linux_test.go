@@ -82,11 +82,7 @@ func cgroupDir(t *testing.T) string {
 		if len(fields) < 3 || fields[2] != "cgroup2" {
 			continue
 		}
-<<<<<<< Updated upstream
 		dir, err := os.MkdirTemp(fields[1], "subprocess-test-") //nolint:usetesting // a cgroup
-=======
-		dir, err := os.MkdirTemp(fields[1], "test-solti-") //nolint:usetesting // a cgroup; hosts remove those that look like theirs
->>>>>>> Stashed changes
 		if err != nil {
 			t.Skipf("no cgroup v2 directory to work in: %v", err)
 		}

@@ -79,12 +79,7 @@ func makeCgroupDir() (string, error) {
 	}
 	for line := range strings.Lines(string(mounts)) {
 		if fields := strings.Fields(line); len(fields) > 2 && fields[2] == "cgroup2" {
-<<<<<<< Updated upstream
 			return os.MkdirTemp(filepath.Join(fields[1], own), fmt.Sprintf("subprocess-test-%d-", os.Getpid()))
-=======
-			// Hosts remove those that look like theirs.
-			return os.MkdirTemp(filepath.Join(fields[1], own), fmt.Sprintf("test-solti-%d-", os.Getpid()))
->>>>>>> Stashed changes
 		}
 	}
 	return "", errors.New("no cgroup2 file system is mounted")
