@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,23 +19,46 @@ import (
 const inFlight = 64
 
 // throughput compares /bin/true through the whole path (HTTP submission, durable records, plugin,
-// supervisor, history) with os/exec spawning it at its best concurrency, in turns.
+// supervisor, history) with os/exec spawning it at its best concurrency, before and after each round:
+// what else the machine does changes from one to the next.
 func throughput(ctx context.Context, b *bench) error {
-	n, rounds := b.size(4000, 300), b.size(3, 1)
+	n, rounds := b.size(3000, 300), b.size(5, 1)
 	rates := b.report.table("tasks of /bin/true; CPU in us per task",
 		"round", "os/exec /s", "host /s", "ratio", "os/exec CPU", "host", "plugin", "children", "client", "CPU ratio")
 	var all []loaded
+	var figures [][]float64
+	peer := bestSpawn(n/3, 2, 4, 8)
 	for r := range rounds {
-		peer := bestSpawn(n/2, 2, 4, 8)
 		got, err := b.load(ctx, n, nil)
 		if err != nil {
 			return err
 		}
+		before := peer
+		peer = bestSpawn(n/3, 2, 4, 8)
 		all = append(all, got)
-		rates.row(fmt.Sprint(r+1), peer.rate, got.rate, got.rate/peer.rate, micros(peer.cpu, 1),
-			micros(got.used.host, n), micros(got.used.plugins, n), micros(got.used.children, n), micros(got.used.client, n),
-			micros(peer.cpu, 1)/micros(got.used.total(), n))
+		figures = append(figures, got.against(n, before, peer))
+		rates.row(append([]any{fmt.Sprint(r + 1)}, anys(figures[r])...)...)
 	}
+	rates.row(append([]any{"median"}, anys(medians(figures))...)...)
+	b.costs(all, n)
+	if b.profile == "" {
+		return nil
+	}
+	return b.profiled(ctx, n)
+}
+
+// against returns the figures of n tasks beside those of two peers, of which the mean counts.
+func (l loaded) against(n int, before, after spawned) []float64 {
+	rate, cpu := (before.rate+after.rate)/2, micros(before.cpu+after.cpu, 2)
+	u := l.used
+	return []float64{
+		rate, l.rate, l.rate / rate, cpu, micros(u.host, n), micros(u.plugins, n), micros(u.children, n),
+		micros(u.client, n), cpu / micros(u.total(), n),
+	}
+}
+
+// costs reports what tasks cost beside processor time.
+func (b *bench) costs(all []loaded, n int) {
 	costs := b.report.table("what a task costs beside CPU",
 		"round", "commits", "records", "commit ms", "fsync share", "host allocs", "host KiB", "host GCs/1000", "host sleeps", "plugin sleeps")
 	for r, l := range all {
@@ -45,10 +69,28 @@ func throughput(ctx context.Context, b *bench) error {
 			m["go_memstats_mallocs_total"]/per, m["go_memstats_alloc_bytes_total"]/1024/per, 1000*m["go_gc_duration_seconds_count"]/per,
 			float64(l.used.hostSwitches)/per, float64(l.used.pluginSwitches)/per)
 	}
-	if b.profile == "" {
-		return nil
+}
+
+// medians returns the median of each column.
+func medians(rows [][]float64) []float64 {
+	of := make([]float64, len(rows[0]))
+	for i := range of {
+		column := make([]float64, len(rows))
+		for r := range rows {
+			column[r] = rows[r][i]
+		}
+		slices.Sort(column)
+		of[i] = column[len(column)/2]
 	}
-	return b.profiled(ctx, n)
+	return of
+}
+
+func anys(figures []float64) []any {
+	cells := make([]any, len(figures))
+	for i, f := range figures {
+		cells[i] = f
+	}
+	return cells
 }
 
 func micros(d time.Duration, n int) float64 {
