@@ -246,7 +246,7 @@ func TestListAsksForWhatTheQuerySays(t *testing.T) {
 	serve(t, h, dir)
 	c := newClient(t, client.Options{Socket: filepath.Join(dir, task.SocketFile)})
 	q := task.Query{
-		Slot: "a b", Phases: []task.Phase{task.Running, task.Failed}, Limit: 7, Continue: "x+/=", System: true,
+		Slot: "a.b_c", Phases: []task.Phase{task.Running, task.Failed}, Limit: 7, Continue: "x+/=", System: true,
 		Labels: &task.Selector{
 			MatchLabels:      map[string]string{"app": "web"},
 			MatchExpressions: []task.Requirement{{Key: "tier", Operator: task.In, Values: []string{"a", "b"}}, {Key: "old", Operator: task.DoesNotExist}},
