@@ -16,7 +16,15 @@ import (
 // setup returns a source on an empty machine, with the given text as its file.
 func setup(t *testing.T, file string) Source {
 	t.Helper()
-	dir := t.TempDir()
+	dir, err := os.MkdirTemp("", "c-") //nolint:usetesting // t.TempDir would make the sockets' paths too long
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
 	s := Source{Env: []string{"HOME=" + dir}, Dir: dir}
 	if file != "" {
 		s.File = filepath.Join(dir, "solti.yaml")
