@@ -128,6 +128,7 @@ func TestAnHeirThatWaitsForAPermitSaysSo(t *testing.T) {
 			return Result{End: policy.Success}
 		}
 		first := b.submit("first", func(s *task.Spec) { s.Slot = "x" })
+		synctest.Wait() // it has the permit: builds may end in any order
 		b.submit("other", func(s *task.Spec) { s.Slot = "y" })
 		b.submit("heir", func(s *task.Spec) { s.Slot, s.Admission = "x", task.Queue })
 		b.wait(first.Metadata.Name)
