@@ -23,7 +23,7 @@ func Locate(data []byte, n int, e FieldErrors) FieldErrors {
 	if src.convert(docs[n-1]) != nil {
 		return e
 	}
-	w := &walker{data: src.json, dec: jsontext.NewDecoder(bytes.NewReader(src.json), lenient), places: make(map[string]int64)}
+	w := &walker{data: src.json, dec: jsontext.NewDecoder(bytes.NewReader(src.json), lenient), places: make(map[string]int64), nulls: make(map[string]bool)}
 	wanted := make([]string, len(e))
 	for i, p := range e {
 		wanted[i] = p.Path

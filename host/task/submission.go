@@ -81,6 +81,9 @@ func decodeFast(data []byte) (*Task, error) {
 		return nil, err
 	}
 	t := s.task()
+	if mayHoldZeros(t, data) {
+		return nil, errZero
+	}
 	return t, t.validate(false, true)
 }
 

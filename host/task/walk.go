@@ -31,7 +31,7 @@ var (
 // exactly what decodeFast takes. Src, if not nil, tells the YAML that the JSON was made from, and
 // the problems that were found in it.
 func decodeSlow(data []byte, src *yamlSource) (*Task, error) {
-	w := &walker{data: data, dec: jsontext.NewDecoder(bytes.NewReader(data), lenient), places: make(map[string]int64)}
+	w := &walker{data: data, dec: jsontext.NewDecoder(bytes.NewReader(data), lenient), places: make(map[string]int64), nulls: make(map[string]bool)}
 	if src != nil {
 		w.found = src.found
 	}
@@ -62,6 +62,7 @@ type walker struct {
 	dec    *jsontext.Decoder
 	stack  []step           // the way from the root to the current value
 	places map[string]int64 // where each field of a Go type was found, by path
+	nulls  map[string]bool  // paths of values that are null
 	found  []problem
 }
 
@@ -132,6 +133,7 @@ func (w *walker) value(v reflect.Value) error {
 		return w.object(v)
 	}
 	if kind == 'n' {
+		w.nulls[w.path()] = true
 		return w.dec.SkipValue()
 	}
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
@@ -384,6 +386,7 @@ func (w *walker) free(levels int) error {
 func (w *walker) validate(t *Task) {
 	var all FieldErrors
 	errors.As(t.validate(false, true), &all)
+	all = append(all, w.zeros(t)...)
 	noted := w.found[:len(w.found):len(w.found)]
 	for _, e := range all {
 		if !slices.ContainsFunc(noted, func(p problem) bool { return follows(e.Path, p.Path) }) {
