@@ -127,7 +127,7 @@ func (t tails) Run(uid task.UID, attempt int) (*task.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(runs) == 0 || runs[0].Attempt != attempt {
+	if len(runs) == 0 {
 		return nil, fmt.Errorf("attempt %d: %w", attempt, task.ErrNotFound)
 	}
 	return &runs[0], nil

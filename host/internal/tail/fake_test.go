@@ -89,12 +89,13 @@ func (w *world) Watch(uid task.UID) (*task.Task, <-chan struct{}, error) {
 func (w *world) Run(_ task.UID, attempt int) (*task.Run, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := w.runs[attempt]
-	if r == nil {
-		return nil, task.ErrNotFound
+	for ; attempt <= w.attempt; attempt++ {
+		if r := w.runs[attempt]; r != nil {
+			c := *r
+			return &c, nil
+		}
 	}
-	c := *r
-	return &c, nil
+	return nil, task.ErrNotFound
 }
 
 // begin starts the next attempt, whose record is durable.

@@ -7,6 +7,8 @@
 // A cursor behind what an attempt has written is refused, since no chunk ever carried it. Only the last
 // output of an attempt that was lost with its host may have been read and be lost nevertheless: then the
 // reader begins with gaps that name it.
+//
+// Attempts that retention has forgotten are passed over: nobody knows any more how they ended.
 package tail
 
 import (
@@ -24,7 +26,8 @@ type Tasks interface {
 	Get(name task.Name) (*task.Task, error)
 	// Watch returns the task and a channel that is closed when it has changed since.
 	Watch(uid task.UID) (*task.Task, <-chan struct{}, error)
-	// Run returns one run of a task, or an error wrapping task.ErrNotFound.
+	// Run returns the first run of a task from an attempt on that has not been forgotten, or an error
+	// wrapping task.ErrNotFound.
 	Run(uid task.UID, attempt int) (*task.Run, error)
 }
 
@@ -78,13 +81,14 @@ func (r *Reader) reach(last int) error {
 	switch {
 	case r.at.Attempt > last+1 && !r.one:
 		return &task.OffsetError{Attempt: r.at.Attempt}
-	case r.at.Stdout == 0 && r.at.Stderr == 0:
-		return nil
 	case r.at.Attempt > last:
 		return r.beyond(task.Cursor{})
+	case r.at.Stdout == 0 && r.at.Stderr == 0 && !r.one:
+		return nil
 	}
+	from := r.at.Attempt
 	run, _, _, err := r.look()
-	if err != nil || run.StartedAt.IsZero() { // forgotten: nobody knows how far it went
+	if err != nil || run == nil || run.Attempt != from || r.at.Stdout == 0 && r.at.Stderr == 0 {
 		return err
 	}
 	r.begin(run)
@@ -173,8 +177,17 @@ func (r *Reader) look() (run *task.Run, over bool, changed <-chan struct{}, err 
 		return nil, over, changed, nil
 	}
 	run, err = r.tasks.Run(r.uid, r.at.Attempt)
-	if errors.Is(err, task.ErrNotFound) {
-		return &task.Run{Attempt: r.at.Attempt, FinishedAt: t.Metadata.CreationTimestamp, Phase: task.LostRun}, over, changed, nil // forgotten by retention
+	kept := err == nil && run.Attempt == r.at.Attempt
+	switch {
+	case kept:
+	case err != nil && !errors.Is(err, task.ErrNotFound):
+	case r.one:
+		return nil, over, changed, fmt.Errorf("attempt %d of task %s has been forgotten: %w", r.at.Attempt, t.Metadata.Name, task.ErrNotFound)
+	case err != nil: // all that there were
+		r.at, r.drained = task.Cursor{Attempt: t.Status.Attempt + 1}, false
+		return nil, over, changed, nil
+	default:
+		r.at, r.drained = task.Cursor{Attempt: run.Attempt}, false
 	}
 	return run, over, changed, err
 }

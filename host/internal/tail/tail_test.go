@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/soltihq/solti-host/host/internal/output"
 	"github.com/soltihq/solti-host/host/internal/tail"
 	"github.com/soltihq/solti-host/host/task"
 )
@@ -293,15 +292,42 @@ func TestACanceledFollowerSaysWhy(t *testing.T) {
 	w.end(true)
 }
 
-func TestARunThatRetentionForgotHasNoOutputAndAnEnd(t *testing.T) {
+// What retention has forgotten is passed over, whatever of its output may still lie about; who asks for it
+// alone is told that it is gone.
+func TestForgottenAttemptsArePassedOver(t *testing.T) {
+	w := setup(t)
+	w.attempts(3)
+	w.change(func() { delete(w.runs, 1) })
+	kept := []string{
+		`2 stdout "out 2\n" at 0`, `2 stderr "err 2\n" at 0`, "2 ended succeeded",
+		`3 stdout "out 3\n" at 0`, `3 stderr "err 3\n" at 0`, "3 ended succeeded",
+	}
+	for _, from := range []task.Cursor{{Attempt: 1}, {Attempt: 1, Stdout: 3}} {
+		got, _ := all(t.Context(), w.open(task.OutputQuery{From: from, Rest: true}))
+		if !slices.Equal(got, kept) {
+			t.Errorf("from %+v: read %q, want %q", from, got, kept)
+		}
+	}
+	if _, err := tail.Open(w, w.outputs, "t", task.OutputQuery{From: task.Cursor{Attempt: 1}}); !errors.Is(err, task.ErrNotFound) {
+		t.Errorf("a forgotten attempt: %v", err)
+	}
+	w.change(func() { clear(w.runs) })
+	if got, _ := all(t.Context(), w.open(task.OutputQuery{From: task.Cursor{Attempt: 2}, Rest: true})); len(got) != 0 {
+		t.Errorf("without any run: read %q", got)
+	}
+}
+
+// A run may be forgotten while it is being read.
+func TestAnAttemptForgottenInTheMiddleHasNoEnd(t *testing.T) {
 	w := setup(t)
 	w.attempts(2)
-	w.change(func() { delete(w.runs, 1) })
-	if err := w.outputs.RemoveRun(output.Key{UID: w.uid, Attempt: 1}); err != nil {
-		t.Fatal(err)
+	r := w.open(task.OutputQuery{From: task.Cursor{Attempt: 1}, Rest: true})
+	if c, err := r.Next(t.Context()); err != nil || c.Attempt != 1 {
+		t.Fatalf("%+v, %v", c, err)
 	}
-	got, _ := all(t.Context(), w.open(task.OutputQuery{From: task.Cursor{Attempt: 1}, Rest: true}))
-	want := []string{"1 ended lost", `2 stdout "out 2\n" at 0`, `2 stderr "err 2\n" at 0`, "2 ended succeeded"}
+	w.change(func() { delete(w.runs, 1) })
+	got, _ := all(t.Context(), r)
+	want := []string{`1 stderr "err 1\n" at 0`, `2 stdout "out 2\n" at 0`, `2 stderr "err 2\n" at 0`, "2 ended succeeded"}
 	if !slices.Equal(got, want) {
 		t.Errorf("read %q, want %q", got, want)
 	}
