@@ -59,8 +59,9 @@ type CreateOptions struct {
 
 // Create accepts a new task and returns it as stored.
 func (p *Pipeline) Create(ctx context.Context, t *task.Task, o CreateOptions) (*task.Task, error) {
-	if err := p.admissible(t); err != nil {
-		return nil, err
+	refused := p.admissible(t)
+	if refused != nil && (o.Key == "" || o.DryRun) {
+		return nil, refused
 	}
 	if o.DryRun {
 		if _, err := p.Tasks.Get(t.Metadata.Name); err == nil && t.Metadata.Name != "" {
@@ -68,13 +69,17 @@ func (p *Pipeline) Create(ctx context.Context, t *task.Task, o CreateOptions) (*
 		}
 		return p.rehearse(ctx, t, nil)
 	}
-	s := supervisor.Submission{Task: fresh(t)}
+	// A repetition has been accepted once, whatever has become of runners and disk meanwhile.
+	s := supervisor.Submission{Task: fresh(t), Repeat: refused != nil}
 	if o.Key != "" {
 		s.Key = &event.Key{Text: o.Key, Digest: o.Digest, Expires: time.Now().Add(KeyTTL).UTC().Truncate(time.Second)}
 	}
 	stored, key, err := p.Supervisor.Submit(ctx, s)
-	if err != nil || stored != nil {
+	switch {
+	case err != nil || stored != nil:
 		return stored, err
+	case key == nil:
+		return nil, refused
 	}
 	if stored, err = p.Tasks.GetUID(key.UID); errors.Is(err, task.ErrNotFound) {
 		return firstAnswer(t, key), nil

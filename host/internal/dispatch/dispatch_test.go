@@ -186,6 +186,32 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
+// What was accepted once is answered again, though it would not be accepted now.
+func TestRepetitionIsAnsweredWhateverHasChanged(t *testing.T) {
+	w := setup()
+	w.static = &task.Error{Reason: task.ReasonNoRunner, Message: "nobody", Err: task.ErrNoRunner}
+	known := true
+	w.submit = func(s supervisor.Submission) (*task.Task, *event.Key, error) {
+		if !s.Repeat {
+			t.Error("submitted what is not admissible")
+		}
+		if known {
+			return s.Task, nil, nil
+		}
+		return nil, nil, nil
+	}
+	if got, err := w.Create(t.Context(), newTask("a"), dispatch.CreateOptions{Key: "k"}); err != nil || got == nil {
+		t.Errorf("got %v, %v", got, err)
+	}
+	known = false
+	if _, err := w.Create(t.Context(), newTask("a"), dispatch.CreateOptions{Key: "k"}); !errors.Is(err, task.ErrNoRunner) {
+		t.Errorf("a first submission: %v", err)
+	}
+	if _, err := w.Create(t.Context(), newTask("a"), dispatch.CreateOptions{}); !errors.Is(err, task.ErrNoRunner) {
+		t.Errorf("without a key: %v", err)
+	}
+}
+
 func TestRepetitionAfterTheTaskIsForgotten(t *testing.T) {
 	w, at := setup(), time.Date(2026, 5, 1, 12, 0, 0, 5e6, time.UTC)
 	key := &event.Key{UID: task.NewUID(at), Name: "subprocess-a-1"}

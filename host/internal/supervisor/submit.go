@@ -16,6 +16,7 @@ type submit struct {
 	task   *task.Task // validated; uid, generation and status are made here
 	key    *event.Key
 	system bool
+	repeat bool // it is only answered if it repeats an earlier one
 	to     chan<- answer
 }
 
@@ -25,6 +26,10 @@ func (in submit) apply(m *machine) {
 		return
 	}
 	if in.key != nil && m.repeated(in) {
+		return
+	}
+	if in.repeat {
+		m.effect(reply{in.to, answer{}})
 		return
 	}
 	t := *in.task

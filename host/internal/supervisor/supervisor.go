@@ -156,15 +156,16 @@ type Submission struct {
 	Task   *task.Task // validated. Its UID, generation and status are made here, and its name if it has none
 	Key    *event.Key // makes repetition harmless; nil means that every call is new
 	System bool       // a task of the host's own
+	Repeat bool       // accept nothing: answer only what repeats an earlier submission
 }
 
 // Submit accepts a task and returns it as stored; it is durable then. It may have been rejected in
 // the same step, which its outcome tells. If the submission repeats an earlier one whose task is over, the
-// result is the earlier one's key instead. Errors wrap task.ErrExists, ErrQueueFull, ErrKeyReused or ErrClosed, and then
+// result is the earlier one's key instead; with Repeat it may be neither. Errors wrap task.ErrExists, ErrQueueFull, ErrKeyReused or ErrClosed, and then
 // nothing was stored; an error of ctx leaves that open.
 func (s *Supervisor) Submit(ctx context.Context, sub Submission) (*task.Task, *event.Key, error) {
 	to := make(chan answer, 1)
-	a := s.ask(ctx, submit{task: sub.Task, key: sub.Key, system: sub.System, to: to}, to)
+	a := s.ask(ctx, submit{task: sub.Task, key: sub.Key, system: sub.System, repeat: sub.Repeat, to: to}, to)
 	return a.task, a.key, a.err
 }
 
