@@ -51,9 +51,12 @@ func (a *actor) spec(t *rapid.T) task.Spec {
 		Slot:      task.Slot(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "slot")),
 		Workload:  task.Workload{APIVersion: task.APIVersion, Kind: "Subprocess", Spec: []byte(fmt.Sprintf(`{"n":%d}`, rapid.IntRange(0, 2).Draw(t, "n")))},
 		Admission: rapid.SampledFrom([]task.Admission{"", task.Queue, task.Replace}).Draw(t, "admission"),
-		Restart:   task.Restart{Policy: rapid.SampledFrom([]task.RestartPolicy{"", task.OnFailure, task.OnFailure}).Draw(t, "restart")},
+		Restart:   task.Restart{Policy: rapid.SampledFrom([]task.RestartPolicy{"", task.OnFailure, task.OnFailure, task.Always}).Draw(t, "restart")},
 	}
-	if s.Restart.Policy == task.OnFailure && rapid.Bool().Draw(t, "limited") {
+	if s.Restart.Policy == task.Always {
+		s.Restart.Interval = rapid.SampledFrom([]task.Duration{0, task.Duration(time.Second)}).Draw(t, "interval")
+	}
+	if s.Restart.Policy != "" && rapid.Bool().Draw(t, "limited") {
 		n := rapid.IntRange(1, 2).Draw(t, "retries")
 		s.MaxRetries = &n
 	}

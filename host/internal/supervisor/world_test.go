@@ -320,6 +320,11 @@ func (w *world) answer(token uint64, err error) {
 // is left to do.
 func (w *world) settleDown() {
 	w.away = false
+	for _, e := range slices.SortedFunc(maps.Values(w.m.entries), func(a, b *entry) int { return cmp.Compare(a.book.Order, b.book.Order) }) {
+		if e.task.Spec.Restart.Policy == task.Always { // what goes on for ever is asked to end
+			w.do(stop{name: e.name(), reason: task.ReasonCanceled, to: make(chan answer, 1)})
+		}
+	}
 	for range 10_000 {
 		w.commit(len(w.pending))
 		busy := false
