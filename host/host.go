@@ -124,7 +124,7 @@ func (h *Host) openState() error {
 		return fmt.Errorf("read the state: %w", err)
 	}
 	for _, d := range h.restored.Meta.Damaged {
-		h.log.Error("a record of the state is damaged and was left out", "bucket", d.Bucket, "key", fmt.Sprintf("%x", d.Key), "error", d.Err)
+		h.log.Error("a record of the state is damaged and was left out", "bucket", d.Bucket, "key", fmt.Sprintf("%q", d.Key), "error", d.Err)
 	}
 	return nil
 }

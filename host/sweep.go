@@ -39,6 +39,21 @@ func (h *Host) submitSweep(ctx context.Context) error {
 	return nil
 }
 
+// readable returns the tasks that can be read. The others stay until somebody deletes them.
+func (h *Host) readable(uids []task.UID) []*task.Task {
+	var tasks []*task.Task
+	for _, uid := range uids {
+		t, err := h.state.GetUID(uid)
+		switch {
+		case err == nil:
+			tasks = append(tasks, t)
+		case !errors.Is(err, task.ErrNotFound):
+			h.log.Warn("a task cannot be read, and so not be forgotten; delete it by name", "uid", uid, "error", err)
+		}
+	}
+	return tasks
+}
+
 // sweepBatch bounds what one transaction forgets.
 const sweepBatch = 500
 
@@ -52,15 +67,9 @@ func (h *Host) sweep(ctx context.Context, r state.Retention) error {
 		if len(prune)+len(remove) == 0 {
 			break
 		}
-		var over []*task.Task
-		for _, uid := range remove {
-			t, err := h.state.GetUID(uid)
-			switch {
-			case err == nil:
-				over = append(over, t)
-			case !errors.Is(err, task.ErrNotFound):
-				h.log.Warn("a task cannot be read, and so not be forgotten", "uid", uid, "error", err)
-			}
+		over := h.readable(remove)
+		if len(prune)+len(over) == 0 {
+			break // what is left cannot be read: the next sweep looks again
 		}
 		if err := h.supervisor.Forget(ctx, over, prune); err != nil {
 			return err
