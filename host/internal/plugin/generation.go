@@ -122,9 +122,14 @@ func (p *Plugin) launchConfig(g *generation, file discovery.File) (launch.Config
 	if cfg.Dir, err = s.launchDir(); err != nil {
 		return cfg, err
 	}
-	undo := func() { _ = os.RemoveAll(cfg.Dir) }
 	ctx, cancel := context.WithTimeout(s.run, s.o.Timing.FenceRetry)
 	defer cancel()
+	undo := func() {
+		_ = os.RemoveAll(cfg.Dir)
+		if cfg.Group != nil {
+			_ = cfg.Group.Kill(ctx) // empty: nothing was started
+		}
+	}
 	if cfg.Lock, err = fence.TakeLock(ctx, cfg.LockPath); err != nil {
 		undo()
 		return cfg, fmt.Errorf("an earlier launch is not confirmed dead: %w", err)
@@ -132,11 +137,10 @@ func (p *Plugin) launchConfig(g *generation, file discovery.File) (launch.Config
 	record := launchRecord{Format: formatVersion, HostID: s.o.HostID, Generation: g.number, Dir: cfg.Dir}
 	if s.cgroups != nil {
 		if cfg.Group, err = s.cgroups.Make(fmt.Sprintf("%s-%d", p.name, g.number)); err != nil {
-			p.log.Warn("no cgroup for the plugin", "error", err)
-			cfg.Group = nil
-		} else {
-			record.Cgroup = cfg.Group.Path
+			undo()
+			return cfg, errors.Join(fmt.Errorf("no cgroup can be made for it: %w", err), cfg.Lock.Close())
 		}
+		record.Cgroup = cfg.Group.Path
 	}
 	write := func() error { return writeJSON(filepath.Join(p.state, launchFile), record) }
 	if err := write(); err != nil {

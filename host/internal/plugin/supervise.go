@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"syscall"
 	"time"
 
 	"github.com/soltihq/solti-host/host/internal/plugin/launch"
@@ -27,6 +28,10 @@ func (p *Plugin) supervise() {
 		settle()
 		if end.asked {
 			past = crashes{}
+			continue
+		}
+		if end.short {
+			p.pause(end, shortWait, false)
 			continue
 		}
 		wait, quarantine := past.next(p.set.o.Timing.Crash, time.Now(), end.ready, rand.Float64()) //nolint:gosec // jitter
@@ -54,6 +59,7 @@ func onceFunc(f func()) func() {
 type end struct {
 	ready time.Duration // how long it was ready; negative means never
 	asked bool          // an operator wanted the next one
+	short bool          // the machine was short of something: no fault of the plugin's
 	why   string
 }
 
@@ -137,12 +143,28 @@ func (p *Plugin) notStarted(err error) end {
 	if p.set.run.Err() == nil {
 		p.log.Error("plugin does not start", "error", why)
 	}
-	if errors.As(err, &failed) && !failed.Exit.At.IsZero() {
+	ran := errors.As(err, &failed) && !failed.Exit.At.IsZero()
+	if ran {
 		p.ended(failed.Exit)
 	} else {
 		p.ended(launch.Exit{At: time.Now(), Cause: launch.CauseCrash, Code: -1, Stderr: why})
 	}
-	return end{ready: -1, why: why}
+	return end{ready: -1, why: why, short: !ran && isShortage(err)}
+}
+
+// shortWait is how long the next launch waits when the machine was short of something.
+const shortWait = 2 * time.Second
+
+// isShortage reports whether a launch failed for want of something that may be there again later.
+func isShortage(err error) bool {
+	for _, want := range []error{
+		syscall.ENOSPC, syscall.EDQUOT, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EAGAIN,
+	} {
+		if errors.Is(err, want) {
+			return true
+		}
+	}
+	return false
 }
 
 // ended notes the exit of a process.
