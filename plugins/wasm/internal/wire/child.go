@@ -1,0 +1,150 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// A Child is the worker's end of the way to the plugin. It belongs to one goroutine, and blocks its thread.
+type Child struct {
+	fd     int
+	shared *shared
+	buf    []byte
+	oob    []byte
+}
+
+// NewChild takes over the socket that the plugin made with NewParent.
+func NewChild(fd int) *Child {
+	return &Child{fd: fd, buf: make([]byte, MaxMessage), oob: make([]byte, unix.CmsgSpace(4*(maxDescriptors+2)))}
+}
+
+// Load waits for the module. The descriptors, of which native is -1 if there is none, are the caller's.
+func (c *Child) Load() (l Load, module, native int, err error) {
+	message, fds, err := receive(c.fd, c.buf, c.oob)
+	if err != nil {
+		return l, -1, -1, err
+	}
+	if kind(message[0]) != kindLoad {
+		return l, -1, -1, fmt.Errorf("%w: message %d where Load was expected", ErrProtocol, message[0])
+	}
+	hasNative, err := l.decode(&decoder{b: message[1:]})
+	if err != nil {
+		return l, -1, -1, err
+	}
+	want := 2
+	if hasNative {
+		want++
+	}
+	if len(fds) != want {
+		return l, -1, -1, fmt.Errorf("%w: %d descriptors, want %d", ErrProtocol, len(fds), want)
+	}
+	ring := fds[want-1]
+	defer unix.Close(ring)
+	if c.shared, err = mapShared(ring); err != nil {
+		return l, -1, -1, err
+	}
+	module, native = fds[0], -1
+	if hasNative {
+		native = fds[1]
+	}
+	return l, module, native, nil
+}
+
+// Ready says that the module can be run.
+func (c *Child) Ready(r Ready) error { return c.send(r.encode().b) }
+
+// Refuse says that it cannot.
+func (c *Child) Refuse(reason string) error {
+	e := encode(kindRefusal)
+	e.string(clip(reason, MaxTrap))
+	return c.send(e.b)
+}
+
+// Next waits for a job. It returns io.EOF when there will be no more.
+func (c *Child) Next() (Job, Descriptors, error) {
+	var j Job
+	message, fds, err := receive(c.fd, c.buf, c.oob)
+	switch {
+	case err != nil:
+		return j, Descriptors{}, err
+	case kind(message[0]) != kindJob:
+		return j, Descriptors{}, fmt.Errorf("%w: message %d where a job was expected", ErrProtocol, message[0])
+	}
+	stdin, err := j.decode(&decoder{b: message[1:]})
+	if err != nil {
+		return j, Descriptors{}, err
+	}
+	ds, err := j.split(stdin, fds)
+	return j, ds, err
+}
+
+// Counter returns a number that the plugin sees.
+func (c *Child) Counter(which Counter) *atomic.Uint64 { return &c.shared.words.counters[which] }
+
+// Write hands on what the guest wrote to a stream. It waits while the ring is full.
+func (c *Child) Write(stream Stream, p []byte) error {
+	for len(p) > 0 {
+		n := min(len(p), MaxOutput)
+		before, after, ok := c.shared.put(stream, p[:n])
+		if !ok {
+			if err := c.waitForRoom(padded(n)); err != nil {
+				return err
+			}
+			continue
+		}
+		p = p[n:]
+		if err := c.ring(before, after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ring wakes the plugin if it sleeps, or if the ring has just become half full.
+func (c *Child) ring(before, after uint64) error {
+	w := c.shared.words
+	idle := w.idle.Load() != 0 && w.idle.Swap(0) != 0
+	if idle || before < ringHalf && after >= ringHalf {
+		return c.send([]byte{byte(kindBell)})
+	}
+	return nil
+}
+
+// waitForRoom returns when the ring may have room for n bytes.
+func (c *Child) waitForRoom(n uint64) error {
+	w := c.shared.words
+	w.full.Store(1)
+	if w.head.Load()-w.tail.Load()+n <= ringSize && w.full.Swap(0) != 0 {
+		return nil // else the plugin has seen the word, and a message is on its way
+	}
+	message, fds, err := receive(c.fd, c.buf, c.oob)
+	switch {
+	case err != nil:
+		return err
+	case kind(message[0]) != kindRoom || len(fds) > 0:
+		return fmt.Errorf("%w: message %d within a job", ErrProtocol, message[0])
+	}
+	return nil
+}
+
+// Status says how the job ended. All it wrote is in the ring before.
+func (c *Child) Status(s Status) error { return c.send(s.encode().b) }
+
+func (c *Child) send(message []byte) error {
+	for {
+		err := unix.Sendmsg(c.fd, message, nil, nil, unix.MSG_NOSIGNAL)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EPIPE):
+			return io.EOF
+		case err != nil:
+			return fmt.Errorf("send: %w", err)
+		}
+		return nil
+	}
+}

@@ -1,0 +1,31 @@
+// Package wire is what the plugin and one worker say to each other.
+//
+// There are two ways between them. A socket of type SEQPACKET carries messages, one datagram each, with
+// descriptors beside them; a ring in shared memory carries output and counters.
+//
+//	plugin                                   worker
+//	   Load  (module, native code, ring) ->
+//	                                     <-  Ready or Refusal
+//	   Job   (stdin, mounts, listeners)  ->
+//	                                         guest writes: bytes into the ring
+//	                                     <-  Bell, only when the plugin sleeps or the ring is half full
+//	   Room, only when the ring was full ->
+//	                                     <-  Status, once, after the last byte of output
+//	   Job ... or the end of the socket  ->  exit
+//
+// The ring is what makes output cheap and complete. A guest's write is a copy; the plugin, which has timers
+// that run while a guest does not let go of its processor, decides how long small writes are gathered: the
+// first after a pause is handed on at once, those that follow within [Gather] together. What the guest had
+// written when its process was killed is still there, to the last byte.
+//
+// A stop is SIGKILL to the worker. The plugin's end then sees the end of the socket, takes what the ring
+// holds and returns [ErrGone].
+//
+// # Invariants
+//
+//   - The worker is believed nothing: a message is decoded within fixed bounds, positions and lengths found in
+//     the ring are checked before use, bytes are copied out before they are looked at, and descriptors that a
+//     worker might send are never received. What does not fit is [ErrProtocol], and the worker is to be killed.
+//   - A job yields exactly one Status or an error, and no output is handed on after either.
+//   - A [Parent] is used by one goroutine at a time, but for [Parent.Usage].
+package wire

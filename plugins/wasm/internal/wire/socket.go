@@ -1,0 +1,77 @@
+package wire
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// pair makes both ends of a socket: the plugin's, which does not block a thread, and the worker's, which does.
+func pair() (parent, child *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make socket: %w", err)
+	}
+	if err := unix.SetNonblock(fds[0], true); err != nil {
+		unix.Close(fds[0])
+		unix.Close(fds[1])
+		return nil, nil, fmt.Errorf("make socket: %w", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "worker"), os.NewFile(uintptr(fds[1]), "plugin"), nil
+}
+
+// numbers returns the descriptors of files without changing their mode, as [os.File.Fd] would.
+func numbers(files []*os.File) ([]int, error) {
+	fds := make([]int, 0, len(files))
+	for _, f := range files {
+		c, err := f.SyscallConn()
+		if err == nil {
+			err = c.Control(func(fd uintptr) { fds = append(fds, int(fd)) })
+		}
+		if err != nil {
+			return nil, fmt.Errorf("send %s: %w", f.Name(), err)
+		}
+	}
+	return fds, nil
+}
+
+// receive waits for a message on a socket that blocks. It returns io.EOF when the other end is gone.
+func receive(fd int, buf, oob []byte) (message []byte, fds []int, err error) {
+	for {
+		n, oobn, flags, _, err := unix.Recvmsg(fd, buf, oob, unix.MSG_CMSG_CLOEXEC)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.ECONNRESET), err == nil && n == 0:
+			return nil, nil, io.EOF
+		case err != nil:
+			return nil, nil, fmt.Errorf("receive: %w", err)
+		case flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0:
+			return nil, nil, fmt.Errorf("%w: message too large", ErrProtocol)
+		}
+		fds, err = rights(oob[:oobn])
+		return buf[:n], fds, err
+	}
+}
+
+func rights(oob []byte) ([]int, error) {
+	if len(oob) == 0 {
+		return nil, nil
+	}
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
+	}
+	var fds []int
+	for _, m := range messages {
+		more, err := unix.ParseUnixRights(&m)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrProtocol, err)
+		}
+		fds = append(fds, more...)
+	}
+	return fds, nil
+}
