@@ -117,3 +117,14 @@ func (d *Dir) Sweep() error {
 	}
 	return nil
 }
+
+// Unlinked turns the draft into a file without a name, which is gone when it is closed.
+func (f *Draft) Unlinked() (*os.File, error) {
+	if err := unix.Unlinkat(f.dir.fd, f.name, 0); err != nil {
+		err = f.dir.pathError("remove", f.name, err)
+		f.Discard()
+		return nil, err
+	}
+	f.name = ""
+	return f.File, nil
+}

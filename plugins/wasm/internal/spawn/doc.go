@@ -13,9 +13,8 @@
 //   - A child leads a process group of its own and has standard input and output at /dev/null, standard
 //     error at a pipe of ours, the descriptors that it was given from 3 on, and nothing else.
 //   - Its environment is what the caller says. Nothing of ours is passed on.
-//   - [Process.Kill] never blocks, and never hits another process: it goes through a descriptor of the
-//     process, not through its number, except for the group, and that only while the leader has not been
-//     waited for.
+//   - [Process.Kill] never blocks, and never hits another process: it sends signals only as long as the
+//     child has not been waited for, and so its number is nobody else's.
 //   - Exactly one goroutine waits for a child. [Process.Done] is closed when the child is gone from the
 //     process table; nothing of ours waits for that without a way out.
 //   - Standard error is read as fast as it is written, and of it the first 2 KiB and the last 6 KiB are

@@ -1,0 +1,151 @@
+package content
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/private"
+)
+
+// Bounds of a store whose [Options] are zero.
+const (
+	DefaultBytes  = 4 << 30
+	DefaultModule = 64 << 20
+	defaultFiles  = 1 << 16
+	unpackedSpare = 64 << 20 // what an archive may hold besides a module, decompressed
+)
+
+const (
+	directory  = "sha256"
+	copyBuffer = 256 << 10
+)
+
+// Options are what a store can do without.
+type Options struct {
+	Bytes  int64 // what all modules may take on the disk; 0 means DefaultBytes
+	Module int64 // what one module may have; 0 means DefaultModule
+}
+
+// A Store keeps modules. Several processes may have the same one open. Its methods may be called from any
+// goroutine.
+type Store struct {
+	dir    *private.Dir
+	module int64
+	budget private.Budget
+
+	mu       sync.Mutex
+	bytes    int64               // guarded by mu; on the disk, as of the last look and what we put since
+	files    int                 // guarded by mu; likewise
+	verified map[Digest]verified // guarded by mu; files whose content was hashed by this process
+	damaged  int                 // guarded by mu
+}
+
+// Open opens the store below dir, which is made if it is missing. It refuses a directory that is a
+// symbolic link, belongs to somebody else, or is open to others.
+func Open(dir string, o Options) (*Store, error) {
+	outer, err := private.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("module store: %w", err)
+	}
+	defer func() { _ = outer.Close() }()
+	inner, err := outer.Sub(directory)
+	if err != nil {
+		return nil, fmt.Errorf("module store: %w", err)
+	}
+	s := &Store{
+		dir: inner, module: o.Module, budget: private.Budget{Bytes: o.Bytes, Files: defaultFiles},
+		verified: map[Digest]verified{},
+	}
+	if s.module <= 0 {
+		s.module = DefaultModule
+	}
+	if s.budget.Bytes <= 0 {
+		s.budget.Bytes = DefaultBytes
+	}
+	if err := errors.Join(s.dir.Sweep(), s.evict()); err != nil {
+		return nil, errors.Join(fmt.Errorf("module store: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// Close releases the store. Files that it returned stay open.
+func (s *Store) Close() error { return s.dir.Close() }
+
+// Stats are what a store tells about itself.
+type Stats struct {
+	Bytes   int64 // on the disk
+	Modules int
+	Damaged int // files that did not hold what their name says, and were moved away
+}
+
+// Stats returns the store's figures. Those of the disk are as of its last change by this process.
+func (s *Store) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Stats{s.bytes, s.files, s.damaged}
+}
+
+// Has reports whether the store has a file for the module. It does not look inside.
+func (s *Store) Has(d Digest) bool {
+	file, err := s.open(d)
+	if err != nil {
+		return false
+	}
+	_ = file.Close()
+	return true
+}
+
+// Get returns the module, open for reading, at its beginning. It stays in the store until the file and
+// every duplicate of its descriptor are closed. A module that the store does not have, or has no longer
+// as it was, is an error that wraps [ErrNotFound].
+func (s *Store) Get(d Digest) (*os.File, error) {
+	file, err := s.open(d)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.verify(d, file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+func (s *Store) open(d Digest) (*os.File, error) {
+	if !d.valid() {
+		_, err := ParseDigest(string(d))
+		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
+	}
+	file, err := s.dir.Open(d.Hex())
+	unsafe := (*private.UnsafeError)(nil)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: %s", ErrNotFound, d)
+	case errors.As(err, &unsafe):
+		return nil, s.condemn(d, err)
+	}
+	return file, err
+}
+
+// condemn moves the file of a module out of the way and returns what to say.
+func (s *Store) condemn(d Digest, why error) error {
+	s.mu.Lock()
+	s.damaged++
+	delete(s.verified, d)
+	s.mu.Unlock()
+	err := s.dir.Quarantine(d.Hex())
+	return errors.Join(fmt.Errorf("%w any more: its file was damaged and has been moved away: %w", ErrNotFound, why), err)
+}
+
+// evict makes room, and takes stock.
+func (s *Store) evict(keep ...string) error {
+	e, err := s.dir.Evict(s.budget, keep...)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes, s.files = e.Kept, e.Files
+	return nil
+}
