@@ -1,0 +1,109 @@
+package module
+
+// Sections, by their codes.
+const (
+	sectionCustom = iota
+	sectionType
+	sectionImport
+	sectionFunction
+	sectionTable
+	sectionMemory
+	sectionGlobal
+	sectionExport
+	sectionStart
+	sectionElement
+	sectionCode
+	sectionData
+	sectionDataCount
+	sectionTag
+)
+
+// sectionInfo says what sections are called, and in which order they come: the codes of two of them came too
+// late to tell.
+var sectionInfo = [...]struct {
+	name string
+	rank int
+}{
+	sectionCustom:    {"a custom section", 0},
+	sectionType:      {"the type section", 1},
+	sectionImport:    {"the import section", 2},
+	sectionFunction:  {"the function section", 3},
+	sectionTable:     {"the table section", 4},
+	sectionMemory:    {"the memory section", 5},
+	sectionTag:       {"the tag section", 6},
+	sectionGlobal:    {"the global section", 7},
+	sectionExport:    {"the export section", 8},
+	sectionStart:     {"the start section", 9},
+	sectionElement:   {"the element section", 10},
+	sectionDataCount: {"the data count section", 11},
+	sectionCode:      {"the code section", 12},
+	sectionData:      {"the data section", 13},
+}
+
+// A section is where a section stands in the module.
+type section struct {
+	code    byte
+	begin   int // where its code is
+	payload int // where its content begins; behind the name where it is a custom section
+	end     int
+	name    string // of a custom section
+
+	readable bool // it is the section "name" that engines read
+}
+
+// section reads one section.
+func (p *parser) section() {
+	s := section{begin: p.r.at}
+	s.code = p.r.byte("a section")
+	if p.r.ok() && int(s.code) >= len(sectionInfo) {
+		p.r.fail(s.begin, "section %d is not known; %s", s.code, newer)
+		return
+	}
+	info := sectionInfo[s.code]
+	size := p.r.u32("the length of " + info.name)
+	if s.code != sectionCustom {
+		if p.r.ok() && info.rank <= p.rank {
+			p.r.fail(s.begin, "%s comes twice or too late", info.name)
+		}
+		p.rank = info.rank
+	}
+	p.r.within(size, info.name, func() {
+		s.payload, s.end = p.r.at, p.r.end
+		p.content(&s)
+	})
+	p.sections = append(p.sections, s)
+}
+
+func (p *parser) content(s *section) {
+	switch s.code {
+	case sectionCustom:
+		p.customSection(s)
+	case sectionType:
+		p.typeSection()
+	case sectionImport:
+		p.importSection()
+	case sectionFunction:
+		p.functionSection()
+	case sectionTable:
+		p.tableSection()
+	case sectionMemory:
+		p.memorySection()
+	case sectionTag:
+		p.tagSection()
+	case sectionGlobal:
+		p.globalSection()
+	case sectionExport:
+		p.exportSection()
+	case sectionStart:
+		p.startSection()
+	case sectionElement:
+		p.elementSection()
+	case sectionDataCount:
+		count := p.r.u32("the number of data segments")
+		p.dataCount = &count
+	case sectionCode:
+		p.codeSection()
+	case sectionData:
+		p.dataSection()
+	}
+}
