@@ -1,0 +1,78 @@
+package worker
+
+import (
+	"fmt"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
+)
+
+const (
+	defaultPages = 4096 // 256 MiB
+	defaultFiles = 256
+
+	// slack is what the engine and the Go runtime may take beside the guest's memory: the guest's tables and
+	// stack above all. A stack that overflows has taken about 170 MiB.
+	slack = 192 << 20
+)
+
+// applyLimits sets what holds for the process from now on.
+func applyLimits(l wire.Load, wasm int64, native int) error {
+	var code int64
+	if native >= 0 {
+		var st unix.Stat_t
+		if err := unix.Fstat(native, &st); err != nil {
+			return fmt.Errorf("look at native code: %w", err)
+		}
+		code = st.Size
+	}
+	files := uint64(l.OpenFiles)
+	if files == 0 {
+		files = defaultFiles
+	}
+	// What decoding takes grows with the module; native code is copied from its file.
+	data := uint64(l.Pages)*(64<<10) + slack + uint64(4*wasm+2*code)
+	limits := []struct {
+		name     string
+		resource int
+		value    uint64
+	}{
+		{"core size", unix.RLIMIT_CORE, 0},
+		{"data", unix.RLIMIT_DATA, data},
+		{"descriptors", unix.RLIMIT_NOFILE, files},
+	}
+	if l.FileSize > 0 {
+		limits = append(limits, limits[0])
+		limits[3].name, limits[3].resource, limits[3].value = "file size", unix.RLIMIT_FSIZE, l.FileSize
+	}
+	for _, limit := range limits {
+		if err := lower(limit.resource, limit.value); err != nil {
+			return fmt.Errorf("limit %s to %d: %w", limit.name, limit.value, err)
+		}
+	}
+	return noNewPrivileges()
+}
+
+// lower sets a limit, or leaves one that is lower.
+func lower(resource int, value uint64) error {
+	var now unix.Rlimit
+	if err := unix.Getrlimit(resource, &now); err != nil {
+		return err
+	}
+	value = min(value, now.Max)
+	return syscall.Setrlimit(resource, &syscall.Rlimit{Cur: value, Max: value})
+}
+
+// noNewPrivileges holds for all threads, and those they start.
+func noNewPrivileges() error {
+	_, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
+	switch errno {
+	case 0:
+		return nil
+	case syscall.ENOTSUP: // a build with cgo, such as for the race detector: only this thread can be reached
+		return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+	}
+	return fmt.Errorf("give up privileges: %w", errno)
+}
