@@ -1,0 +1,206 @@
+package settings
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/x509"
+	_ "embed"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/workload"
+	"github.com/soltihq/solti-host/sdk"
+)
+
+// Schema is the JSON Schema of [Settings].
+//
+//go:embed schema.json
+var Schema []byte
+
+// Settings are the operator's decisions. The zero value is not used: see [Default].
+type Settings struct {
+	Modules    Modules            `json:"modules"`
+	Mounts     []Mount            `json:"mounts"`
+	Listeners  map[string]string  `json:"listeners"` // loopback addresses by name
+	Limits     Limits             `json:"limits"`
+	Compile    Compile            `json:"compile"`
+	Cache      workload.Size      `json:"cache"` // of native code
+	Workers    Workers            `json:"workers"`
+	Features   []workload.Feature `json:"features"` // that a task may ask for
+	Signatures Signatures         `json:"signatures"`
+}
+
+// Modules says which modules may run.
+type Modules struct {
+	Unpinned bool          `json:"unpinned"` // a path without sha256, an OCI tag
+	MaxSize  workload.Size `json:"maxSize"`
+	Store    workload.Size `json:"store"`   // kept of those that were used
+	MaxBody  workload.Size `json:"maxBody"` // of one function: compiling takes its square
+}
+
+// A Mount allows a directory, and those below it, to be mounted.
+type Mount struct {
+	Path string             `json:"path"`
+	Mode workload.MountMode `json:"mode"` // ro or rw; rw allows both
+}
+
+// Limits are the most that a task may ask for.
+type Limits struct {
+	Memory workload.Size `json:"memory"`
+}
+
+// Compile bounds the compilation of one module.
+type Compile struct {
+	CPU    time.Duration `json:"cpu"`
+	Wall   time.Duration `json:"wall"`
+	Memory workload.Size `json:"memory"`
+	AtOnce int           `json:"atOnce"` // modules compiled at one time
+}
+
+// Workers says how many processes wait for attempts.
+type Workers struct {
+	Warm   int           `json:"warm"`   // for each module in use
+	Idle   time.Duration `json:"idle"`   // after which one that nobody takes is ended
+	Memory workload.Size `json:"memory"` // of all that wait
+	AtOnce int           `json:"atOnce"` // attempts at one time; 0 means any number
+}
+
+// Signatures says whose modules may run.
+type Signatures struct {
+	Required bool     `json:"required"`
+	Keys     []string `json:"keys"` // PEM, Ed25519 or ECDSA P-256
+
+	public []crypto.PublicKey
+}
+
+// Public returns the keys, read.
+func (s *Signatures) Public() []crypto.PublicKey { return s.public }
+
+// Default returns the settings of an operator who has decided nothing.
+func Default() *Settings {
+	return &Settings{
+		Modules: Modules{MaxSize: 64 << 20, Store: 4 << 30, MaxBody: 200 << 10},
+		Limits:  Limits{Memory: 1 << 30},
+		Compile: Compile{CPU: 2 * time.Minute, Wall: 3 * time.Minute, Memory: 2 << 30, AtOnce: 1},
+		Cache:   2 << 30,
+		Workers: Workers{Warm: 2, Idle: time.Minute, Memory: 512 << 20},
+	}
+}
+
+// Parse reads settings. What is absent is at its default. Its errors name all fields at fault, from the
+// root of the settings.
+func Parse(raw json.RawMessage) (*Settings, error) {
+	s := Default()
+	spec := sdk.Spec{Raw: raw}
+	if err := spec.Decode(s); err != nil {
+		return nil, err
+	}
+	var v sdk.Violations
+	s.check(&v)
+	return s, v.Err()
+}
+
+var nameOfListener = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+func (s *Settings) check(v *sdk.Violations) {
+	least := func(where string, value, least int64) {
+		if value < least {
+			v.Add(where, "must be at least %d", least)
+		}
+	}
+	least("modules.maxSize", int64(s.Modules.MaxSize), 1)
+	least("modules.store", int64(s.Modules.Store), int64(s.Modules.MaxSize))
+	least("modules.maxBody", int64(s.Modules.MaxBody), 1)
+	least("limits.memory", int64(s.Limits.Memory), 64<<10)
+	least("compile.atOnce", int64(s.Compile.AtOnce), 1)
+	least("compile.memory", int64(s.Compile.Memory), 64<<20)
+	least("workers.warm", int64(s.Workers.Warm), 0)
+	least("workers.atOnce", int64(s.Workers.AtOnce), 0)
+	if s.Compile.CPU < time.Second || s.Compile.Wall < time.Second {
+		v.Add("compile", "cpu and wall must be at least 1s")
+	}
+	for i := range s.Mounts {
+		s.Mounts[i].check(v, fmt.Sprintf("mounts[%d]", i))
+	}
+	for name, address := range s.Listeners {
+		if !nameOfListener.MatchString(name) {
+			v.Add(fmt.Sprintf("listeners[%q]", name), "a name is lower-case letters, digits and hyphens, at most 63 of them")
+		}
+		if err := checkAddress(address); err != nil {
+			v.Add("listeners."+name, "%v", err)
+		}
+	}
+	for i, f := range s.Features {
+		if f != workload.TailCall {
+			v.Add(fmt.Sprintf("features[%d]", i), "%q is not one of %s", f, workload.TailCall)
+		}
+	}
+	s.Signatures.check(v)
+}
+
+func (m *Mount) check(v *sdk.Violations, at string) {
+	if m.Mode == "" {
+		m.Mode = workload.ReadOnly
+	}
+	if m.Mode != workload.ReadOnly && m.Mode != workload.ReadWrite {
+		v.Add(at+".mode", "%q is not one of ro, rw", m.Mode)
+	}
+	if !filepath.IsAbs(m.Path) {
+		v.Add(at+".path", "%q must be absolute", m.Path)
+	}
+	m.Path = filepath.Clean(m.Path)
+}
+
+func checkAddress(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is not an address such as 127.0.0.1:8080", address)
+	}
+	if ip := net.ParseIP(host); ip == nil {
+		return fmt.Errorf("%q must begin with an IP address, such as 127.0.0.1 or 0.0.0.0", address)
+	}
+	return nil
+}
+
+func (s *Signatures) check(v *sdk.Violations) {
+	s.public = nil
+	for i, text := range s.Keys {
+		key, err := parseKey(text)
+		if err != nil {
+			v.Add(fmt.Sprintf("signatures.keys[%d]", i), "%v", err)
+			continue
+		}
+		s.public = append(s.public, key)
+	}
+	if s.Required && len(s.Keys) == 0 {
+		v.Add("signatures.keys", "needs at least one key where signatures are required")
+	}
+}
+
+func parseKey(text string) (crypto.PublicKey, error) {
+	block, rest := pem.Decode([]byte(text))
+	if block == nil || strings.TrimSpace(string(rest)) != "" {
+		return nil, errors.New("must be one public key in PEM, as openssl pkey -pubout prints it")
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("is not a public key: %w", err)
+	}
+	switch k := key.(type) {
+	case ed25519.PublicKey:
+		return k, nil
+	case *ecdsa.PublicKey:
+		if k.Curve.Params().Name == "P-256" {
+			return k, nil
+		}
+	}
+	return nil, errors.New("must be an Ed25519 or an ECDSA P-256 key")
+}
