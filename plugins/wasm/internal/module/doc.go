@@ -14,7 +14,8 @@
 //
 // # Invariants
 //
-//   - Any input is read once, from its beginning to its end, without recursion: work is linear in its length.
+//   - Any input is read once, from its beginning to its end, without recursion: work is linear in its length, but
+//     for sorting data segments that are not in order.
 //   - Counts in the input are believed only as far as there are bytes for them, so that memory is a small
 //     multiple of the input's length whatever it claims. Engines do not promise that: a module has to pass
 //     Inspect before wazero may see it.

@@ -2,6 +2,8 @@ package module_test
 
 import (
 	"context"
+	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,4 +67,10 @@ func read(t testing.TB, file string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// content returns a digest of a memory.
+func content(m api.Memory) string {
+	all, _ := m.Read(0, m.Size())
+	return fmt.Sprintf("%d bytes %08x beginning %q", len(all), crc32.ChecksumIEEE(all), all[:16])
 }

@@ -25,7 +25,7 @@ type run struct {
 // join decides which data segments become one, or returns nil if all stay as they are.
 //
 // Memory is zero when an instance begins to fill it, so zeros may be put between two segments as long as no
-// earlier segment has written there, and nobody else has: the memory must be the module's own. Where a segment
+// other segment writes there, and nobody else has: the memory must be the module's own. Where a segment
 // lies outside of memory, instantiation fails in the middle of it all, so then nothing is touched; and segments
 // that instructions name must keep their numbers.
 func (p *parser) join() *data {
@@ -80,14 +80,15 @@ func (d *data) inside(memory uint64) bool {
 	return true
 }
 
-// group puts each segment into the run before it, if it begins behind its end and less than gap bytes from
-// there, and no other segment has written there before.
+// group puts each segment into the run before it, if it begins behind its end, less than gap bytes from there,
+// and no segment writes in between. Segments keep their order, so it does not matter who overwrites whom.
 func (d *data) group(gap uint64) {
 	d.runs, d.padding = d.runs[:0], 0
-	written, end := uint64(0), uint64(0) // up to where anybody wrote, and where the last segment ended
+	written := d.written()
+	end := uint64(0) // of the last segment
 	for i, s := range d.segments {
 		offset := uint64(s.offset)
-		if i > 0 && offset >= end && offset-end < gap && end == written {
+		if i > 0 && offset >= end && offset-end < gap && written.free(end, offset) {
 			r := &d.runs[len(d.runs)-1]
 			r.last, r.size = i, r.size+int(offset-end)+s.size()
 			d.padding += int(offset - end)
@@ -95,7 +96,6 @@ func (d *data) group(gap uint64) {
 			d.runs = append(d.runs, run{i, i, s.size()})
 		}
 		end = offset + uint64(s.size())
-		written = max(written, end)
 	}
 }
 
