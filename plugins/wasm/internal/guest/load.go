@@ -103,17 +103,15 @@ func newAllocator(s Source) *allocator {
 	return a
 }
 
-// compile makes the runtime, the host's functions in it, and the module.
+// compile makes the runtime, the module, and those of the host's functions that it imports.
 func (m *Module) compile(ctx context.Context, s Source, config wazero.RuntimeConfig) error {
 	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
 	var err error
-	if m.host, err = wasi.Instantiate(ctx, m.runtime); err != nil {
-		return err
-	}
 	if m.compiled, err = m.runtime.CompileModule(ctx, s.Wasm); err != nil {
 		return fmt.Errorf("compile: %w", err)
 	}
-	return nil
+	m.host, err = wasi.Instantiate(ctx, m.runtime, m.compiled.ImportedFunctions())
+	return err
 }
 
 // link makes a directory in which the engine finds the native code, and nothing else.

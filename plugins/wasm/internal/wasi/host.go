@@ -37,11 +37,21 @@ type Host struct {
 	job *job // whose guest calls
 }
 
-// Instantiate makes the functions known to the runtime. They may be called between Begin and End.
-func Instantiate(ctx context.Context, r wazero.Runtime) (*Host, error) {
+// Instantiate makes those of the functions known to the runtime that a module imports; each costs time and
+// memory. They may be called between Begin and End.
+func Instantiate(ctx context.Context, r wazero.Runtime, imports []api.FunctionDefinition) (*Host, error) {
+	needed := map[string]bool{}
+	for _, d := range imports {
+		if module, name, _ := d.Import(); module == ModuleName {
+			needed[name] = true
+		}
+	}
 	h := &Host{}
 	b := r.NewHostModuleBuilder(ModuleName)
 	for _, f := range functions {
+		if !needed[f.name] {
+			continue
+		}
 		b.NewFunctionBuilder().
 			WithGoModuleFunction(h.bind(f), f.parameters(), f.results()).
 			WithName(f.name).

@@ -10,7 +10,10 @@ import (
 
 // A cpuTimer lets the kernel end the process when it has used some processor time. The Go runtime would
 // ignore the signal, so its handler is taken away.
-type cpuTimer struct{ id int32 }
+type cpuTimer struct {
+	id int32
+	on bool
+}
 
 // sigevent is the kernel's struct: a signal for a timer.
 type sigevent struct {
@@ -39,14 +42,20 @@ func newCPUTimer() (cpuTimer, error) {
 }
 
 // start ends the process after some processor time, never for zero.
-func (t cpuTimer) start(limit time.Duration) error {
+func (t *cpuTimer) start(limit time.Duration) error {
 	if limit <= 0 {
 		return nil
 	}
+	t.on = true
 	return t.set(itimerspec{value: unix.NsecToTimespec(int64(limit))})
 }
 
-func (t cpuTimer) stop() { _ = t.set(itimerspec{}) }
+func (t *cpuTimer) stop() {
+	if t.on {
+		t.on = false
+		_ = t.set(itimerspec{})
+	}
+}
 
 func (t cpuTimer) set(spec itimerspec) error {
 	_, _, errno := unix.RawSyscall6(unix.SYS_TIMER_SETTIME, uintptr(t.id), 0, uintptr(unsafe.Pointer(&spec)), 0, 0, 0)

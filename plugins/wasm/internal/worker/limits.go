@@ -15,7 +15,7 @@ const (
 
 	// slack is what the engine and the Go runtime may take beside the guest's memory: the guest's tables and
 	// stack above all. A stack that overflows has taken about 170 MiB.
-	slack = 192 << 20
+	slack = 256 << 20
 )
 
 // applyLimits sets what holds for the process from now on.

@@ -1,0 +1,107 @@
+package worker_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
+)
+
+// median reports the middle of some durations, and what nine in ten do not exceed.
+func median(b *testing.B, took []time.Duration, unit string) {
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-"+unit)
+	b.ReportMetric(float64(took[len(took)*9/10].Microseconds()), "p90-"+unit)
+}
+
+// BenchmarkFresh is an attempt in a worker that waits for it: from the job's message to the reaped process,
+// beside a native program from fork to reaped.
+func BenchmarkFresh(b *testing.B) {
+	i := compiled(b, moduletest.Hello("hello\n"))
+	native := nativeHello(b)
+	var fresh, spawned, ready []time.Duration
+	for b.Loop() {
+		s := start(b)
+		r, err := s.Load(b.Context(), i.load(wire.Load{NoMounts: true}))
+		if err != nil {
+			b.Fatal(err)
+		}
+		ready = append(ready, r.Took)
+		begin := time.Now()
+		status, err := s.Run(wire.Job{Args: []string{"hello"}, Last: true}, &record{}, wire.Limit{})
+		err = errors.Join(err, s.cmd.Wait())
+		fresh = append(fresh, time.Since(begin))
+		if err != nil || status.Code != 0 {
+			b.Fatal(status, err)
+		}
+		s.Close()
+
+		begin = time.Now()
+		if out, err := exec.Command(native).Output(); err != nil || string(out) != "hello\n" {
+			b.Fatal(err, out)
+		}
+		spawned = append(spawned, time.Since(begin))
+	}
+	median(b, fresh, "fresh-us")
+	median(b, spawned, "native-us")
+	median(b, ready, "load-us")
+}
+
+// BenchmarkReused is an attempt in a worker that had others before.
+func BenchmarkReused(b *testing.B) {
+	s := loaded(b, compiled(b, moduletest.Hello("hello\n")).load(wire.Load{NoMounts: true}))
+	out := &record{}
+	var took []time.Duration
+	for b.Loop() {
+		begin := time.Now()
+		if _, err := s.Run(wire.Job{Args: []string{"hello"}}, out, wire.Limit{}); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(begin))
+		out.out[1].Reset()
+		out.order = out.order[:0]
+	}
+	median(b, took, "us")
+}
+
+// BenchmarkOutput is what a guest that only writes gets out, 64 KiB at a time.
+func BenchmarkOutput(b *testing.B) {
+	s := loaded(b, compiled(b, moduletest.OutputFlood()).load(wire.Load{NoMounts: true}))
+	const size = 256 << 20
+	b.SetBytes(size)
+	for b.Loop() {
+		s2 := &discard{}
+		if _, err := s.Run(wire.Job{}, s2, wire.Limit{Bytes: size, Over: wire.Kill}); !errors.Is(err, wire.ErrOutputLimit) {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		s.kill()
+		s = loaded(b, compiled(b, moduletest.OutputFlood()).load(wire.Load{NoMounts: true}))
+		b.StartTimer()
+	}
+}
+
+type discard struct{ n int64 }
+
+func (d *discard) Output(_ wire.Stream, p []byte) { d.n += int64(len(p)) }
+func (d *discard) Gap(wire.Stream, int64)         {}
+
+// nativeHello compiles a C program that says hello.
+func nativeHello(b *testing.B) string {
+	b.Helper()
+	dir := b.TempDir()
+	source, path := filepath.Join(dir, "hello.c"), filepath.Join(dir, "hello")
+	if err := os.WriteFile(source, []byte("#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	if out, err := exec.Command("cc", "-O2", "-o", path, source).CombinedOutput(); err != nil {
+		b.Skipf("no C compiler: %v %s", err, out)
+	}
+	return path
+}
