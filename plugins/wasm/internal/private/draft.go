@@ -96,13 +96,16 @@ func (f *Draft) Discard() {
 	_ = f.Close()
 }
 
-// Sweep removes drafts whose writers are dead.
+// Sweep removes drafts and directories of scratch whose users are dead.
 func (d *Dir) Sweep() error {
 	names, err := d.names()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
+		if strings.HasPrefix(name, scratchPrefix) {
+			d.sweepScratch(name)
+		}
 		if !strings.HasPrefix(name, draftPrefix) {
 			continue
 		}

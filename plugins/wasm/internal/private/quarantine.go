@@ -3,7 +3,6 @@ package private
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -52,13 +51,8 @@ func (d *Dir) prune() error {
 		return err
 	}
 	slices.Sort(names)
-	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", d.fd))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = root.Close() }()
 	for _, name := range names[:len(names)-quarantineKeep] {
-		err = errors.Join(err, root.RemoveAll(name))
+		err = errors.Join(err, d.removeAll(name))
 	}
 	return err
 }

@@ -1,0 +1,217 @@
+package compile
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/cache"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+)
+
+// goProgram is a module over 1 MB that a real toolchain makes.
+const goProgram = `package main
+
+import "fmt"
+
+func main() { fmt.Println("hello from Go") }
+`
+
+func buildGo(t *testing.T) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	source, target := filepath.Join(dir, "main.go"), filepath.Join(dir, "main.wasm")
+	if err := os.WriteFile(source, []byte(goProgram), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", target, source)
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	wasm, err := os.ReadFile(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wasm
+}
+
+func openCache(t *testing.T, dir string) *cache.Cache {
+	t.Helper()
+	c, err := cache.Open(dir, [32]byte{1}, cache.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// keyFor is the key under which the runner keeps what was compiled.
+func keyFor(t *testing.T, r *Result, o Options) cache.Key {
+	t.Helper()
+	k, err := Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Module, k.Flags = r.Digest, o.Flags()
+	return k
+}
+
+// A fresh process that has the code does at most a twentieth of the work of one that makes it, its own start and
+// the guest's run included.
+func TestLoadingFromTheCacheIsCheap(t *testing.T) {
+	if testing.Short() || raced {
+		t.Skip("needs a Go toolchain, and no race detector to measure")
+	}
+	s := newSpawner(t)
+	c := newCompiler(t, Config{Spawn: s})
+	dir := filepath.Join(t.TempDir(), "cache")
+	first := openCache(t, dir)
+	r := c.mustCompile(t, buildGo(t), options())
+	k := keyFor(t, r, options())
+	put, err := first.Put(k, r.Native)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = put.Close(), first.Close()
+
+	again := openCache(t, dir)
+	entry, err := again.Get(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = entry.Close() }()
+	if _, err := entry.File().WriteAt([]byte{0}, 0); !errors.Is(err, unix.EPERM) {
+		t.Errorf("write to the code: %v", err)
+	}
+	var loads []time.Duration
+	for range 5 {
+		out, e := run(t, s, r.Derived, entry.File(), entry.Name())
+		if out != "hello from Go\n" {
+			t.Fatalf("the guest wrote %q", out)
+		}
+		loads = append(loads, e.CPU())
+	}
+	load := slices.Min(loads)
+	t.Logf("%d bytes of %d, segments %v; cold %v CPU (%d MiB), load and run %v: %.1f %%",
+		sizeOf(t, r.Derived), r.Facts.Bytes, r.Segments, r.Usage.CPU, r.Usage.MaxRSS>>20, load, 100*load.Seconds()/r.Usage.CPU.Seconds())
+	if load > r.Usage.CPU/20 {
+		t.Errorf("loading took %v, more than a twentieth of the %v of compiling", load, r.Usage.CPU)
+	}
+}
+
+func sizeOf(t *testing.T, f *os.File) int64 {
+	t.Helper()
+	st, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.Size()
+}
+
+// Code that was tampered with is never executed: the module is compiled again and does what it did.
+func TestTamperedCodeIsCompiledAgain(t *testing.T) {
+	s := newSpawner(t)
+	c := newCompiler(t, Config{Spawn: s})
+	for name, tamper := range map[string]func(a, b []byte) []byte{
+		"bit flip in the code": func(a, _ []byte) []byte { a[len(a)-100] ^= 0x10; return a },
+		"cut":                  func(a, _ []byte) []byte { return a[:len(a)/2] },
+		"swap":                 func(_, b []byte) []byte { return b },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "cache")
+			first := openCache(t, dir)
+			fileOfEntry := func(text string) (*Result, cache.Key, string) {
+				r := c.mustCompile(t, moduletest.Hello(text), options())
+				k := keyFor(t, r, options())
+				before := ls(t, dir)
+				e, err := first.Put(k, r.Native)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = e.Close()
+				added := slices.DeleteFunc(ls(t, dir), func(n string) bool { return slices.Contains(before, n) })
+				return r, k, filepath.Join(dir, added[0])
+			}
+			r, k, a := fileOfEntry("right")
+			_, _, b := fileOfEntry("wrong")
+			dataA, errA := os.ReadFile(a)
+			dataB, errB := os.ReadFile(b)
+			if err := errors.Join(errA, errB, os.Remove(a), os.WriteFile(a, tamper(dataA, dataB), 0o400)); err != nil {
+				t.Fatal(err)
+			}
+			second := openCache(t, dir)
+			if _, err := second.Get(k); !errors.Is(err, cache.ErrMiss) || second.Stats().Corrupt != 1 {
+				t.Fatalf("%v, %+v", err, second.Stats())
+			}
+			r2 := c.mustCompile(t, moduletest.Hello("right"), options())
+			if r2.Digest != r.Digest || keyFor(t, r2, options()) != k {
+				t.Errorf("another key for the same module")
+			}
+			e, err := second.Put(k, r2.Native)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = e.Close() }()
+			if out, _ := run(t, s, r2.Derived, e.File(), e.Name()); out != "right" {
+				t.Errorf("the guest wrote %q", out)
+			}
+		})
+	}
+}
+
+func ls(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// Why the cache is not left to wazero: what the engine finds it executes, guarded by a checksum only.
+func TestTheEngineAloneWouldNotNotice(t *testing.T) {
+	s := newSpawner(t)
+	c := newCompiler(t, Config{Spawn: s})
+	right := c.mustCompile(t, moduletest.Hello("right"), options())
+	other := c.mustCompile(t, moduletest.Hello("other"), options())
+	// The name says right, the code is another module's.
+	text := make([]byte, sizeOf(t, other.Native.File))
+	if _, err := other.Native.File.ReadAt(text, 0); err != nil {
+		t.Fatal(err)
+	}
+	swapped, err := memfile.Of("native", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = swapped.Close() }()
+	if out, _ := run(t, s, right.Derived, swapped, right.Native.Name); out == "" {
+		t.Errorf("the guest wrote %q", out)
+	}
+}
+
+func BenchmarkCompileHello(b *testing.B) {
+	c := newCompiler(b, Config{})
+	file := fileOf(b, moduletest.Hello("hello"))
+	for b.Loop() {
+		r, err := c.Compile(b.Context(), file, options())
+		if err != nil {
+			b.Fatal(err)
+		}
+		_ = r.Close()
+	}
+}

@@ -1,0 +1,179 @@
+package compile
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/experimental"
+	"golang.org/x/sys/unix"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/module"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
+)
+
+// The child's descriptors.
+const (
+	fdModule  = spawn.FirstFile + iota
+	fdRequest // sealed
+	fdGo      // at its end the limits are set
+	fdDerived // for the module that was compiled
+	fdReport
+	fdScratch // a directory
+)
+
+// A request is what a child is told.
+type request struct {
+	Options Options
+	Threads int
+	Memory  int64 // bytes of heap from which on memory is dearer than time
+}
+
+// A report is what a child tells.
+type report struct {
+	Facts    *module.Facts
+	Refused  []string `json:",omitempty"`
+	Failure  string   `json:",omitempty"` // of something else than the module
+	Changed  bool
+	Dropped  []string `json:",omitempty"`
+	Segments [2]int
+}
+
+// Main is the child. It returns the exit code.
+func Main() int {
+	r, err := work()
+	if err == nil {
+		err = json.NewEncoder(os.NewFile(fdReport, "report")).Encode(r)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// work does what the request says. What is wrong with the module is in the report.
+func work() (*report, error) {
+	_, _ = io.Copy(io.Discard, os.NewFile(fdGo, "go"))
+	text, err := readAll(os.NewFile(fdRequest, "request"))
+	if err != nil {
+		return nil, err
+	}
+	var q request
+	if err := json.Unmarshal(text, &q); err != nil {
+		return nil, err
+	}
+	if err := confine(q); err != nil {
+		return nil, err
+	}
+	wasm, err := readAll(os.NewFile(fdModule, "module"))
+	if err != nil {
+		return nil, err
+	}
+	r := new(report)
+	if wasm = r.admit(wasm, q.Options); wasm == nil {
+		return r, nil
+	}
+	if _, err := os.NewFile(fdDerived, "derived").Write(wasm); err != nil {
+		return nil, fmt.Errorf("write the module: %w", err)
+	}
+	if q.Options.CheckOnly {
+		return r, nil
+	}
+	return r, r.compile(wasm, q)
+}
+
+// confine gives up what the child does not need, and makes it the first to go when memory is short.
+func confine(q request) error {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("give up new privileges: %w", err)
+	}
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
+	debug.SetMemoryLimit(q.Memory)
+	return nil
+}
+
+// readAll reads a file whose size is known. The module's descriptor may be shared, so its offset is not used.
+func readAll(f *os.File) ([]byte, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, st.Size())
+	n, err := f.ReadAt(data, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read the %s: %w", f.Name(), err)
+	}
+	return data[:n], nil
+}
+
+// admit inspects a module and returns what is to be compiled, or nil if it is refused.
+func (r *report) admit(wasm []byte, o Options) []byte {
+	facts, err := module.Inspect(wasm)
+	if err != nil {
+		r.Refused = []string{"cannot be read: " + err.Error()}
+		return nil
+	}
+	r.Facts = facts
+	rules := o.rules()
+	if r.Refused = facts.Refusals(rules); len(r.Refused) > 0 && !o.Normalize {
+		return nil
+	}
+	if !o.Normalize {
+		return wasm
+	}
+	n, err := module.Normalize(wasm, o.Debug)
+	if err != nil {
+		if len(r.Refused) == 0 {
+			r.Refused = []string{"cannot be normalised: " + err.Error() + "; try normalize: off"}
+		}
+		return nil
+	}
+	r.Dropped, r.Segments, r.Changed = n.Dropped, n.Segments, n.Changed
+	if len(r.Refused) > 0 && !r.mended(n.Wasm, rules) {
+		return nil
+	}
+	return n.Wasm
+}
+
+// mended reports whether the module is taken as it was normalised.
+func (r *report) mended(wasm []byte, rules module.Rules) bool {
+	facts, err := module.Inspect(wasm)
+	if err != nil || len(facts.Refusals(rules)) > 0 {
+		return false
+	}
+	r.Refused = nil
+	return true
+}
+
+// compile leaves the native code in the scratch directory.
+func (r *report) compile(wasm []byte, q request) error {
+	ctx := experimental.WithCompilationWorkers(context.Background(), q.Threads)
+	native, err := wazero.NewCompilationCacheWithDir(fmt.Sprintf("/proc/self/fd/%d", fdScratch))
+	if err != nil {
+		return err
+	}
+	runtime := wazero.NewRuntimeWithConfig(ctx, q.Options.config().WithCompilationCache(native))
+	_, err = runtime.CompileModule(ctx, wasm)
+	switch {
+	case err == nil: // what the process holds goes with it
+	case errors.As(err, new(*fs.PathError)), errors.As(err, new(syscall.Errno)):
+		r.Failure = "write native code: " + err.Error()
+	default:
+		r.Refused = []string{"is not valid: " + firstLine(err.Error())}
+	}
+	return nil
+}
+
+func firstLine(text string) string {
+	line, _, _ := bytes.Cut([]byte(text), []byte("\n"))
+	return string(line[:min(len(line), 1<<10)])
+}

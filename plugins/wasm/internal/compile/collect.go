@@ -1,0 +1,111 @@
+package compile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/cache"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/content"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
+)
+
+var errLeftovers = errors.New("the compiler did not leave exactly one file of native code")
+
+// maxReport is how many bytes of a report are read.
+const maxReport = 32 << 20
+
+// collect makes a result of what a child has left, which is dead.
+func (c *Compiler) collect(j *job, exit spawn.Exit, o Options) (*Result, error) {
+	if err := c.failure(exit); err != nil {
+		return nil, err
+	}
+	r, err := readReport(j.report)
+	if err != nil {
+		return nil, &CrashError{exit.String(), "its report cannot be read: " + err.Error()}
+	}
+	if err := c.judge(r); err != nil {
+		return nil, err
+	}
+	result := &Result{
+		Facts: r.Facts, Changed: r.Changed, Dropped: r.Dropped, Segments: r.Segments,
+		Usage: Usage{CPU: exit.CPU(), Wall: exit.Elapsed, MaxRSS: exit.MaxRSS},
+	}
+	if err := result.take(j, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("take over what was compiled: %w", err), result.Close())
+	}
+	return result, nil
+}
+
+// take takes over the files.
+func (r *Result) take(j *job, o Options) error {
+	if err := memfile.Seal(j.derived); err != nil {
+		return err
+	}
+	r.Derived, j.derived = j.derived, nil
+	st, err := r.Derived.Stat()
+	if err != nil {
+		return err
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(r.Derived, 0, st.Size())); err != nil {
+		return err
+	}
+	if r.Digest, err = content.ParseDigest("sha256:" + hex.EncodeToString(h.Sum(nil))); err != nil {
+		return err
+	}
+	if o.CheckOnly {
+		return nil
+	}
+	r.Native, err = findNative(j)
+	return err
+}
+
+func readReport(f *os.File) (*report, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if st.Size() > maxReport {
+		return nil, fmt.Errorf("it has %d bytes", st.Size())
+	}
+	text := make([]byte, st.Size())
+	if _, err := f.ReadAt(text, 0); err != nil {
+		return nil, err
+	}
+	r := new(report)
+	return r, json.Unmarshal(text, r)
+}
+
+// findNative opens the only file in the scratch directory.
+func findNative(j *job) (cache.NamedFile, error) {
+	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", j.scratch.File().Fd()))
+	if err != nil {
+		return cache.NamedFile{}, err
+	}
+	defer func() { _ = root.Close() }()
+	var found []string
+	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			found = append(found, path)
+			if !d.Type().IsRegular() {
+				return errLeftovers
+			}
+		}
+		return err
+	})
+	if err == nil && len(found) != 1 {
+		err = errLeftovers
+	}
+	if err != nil {
+		return cache.NamedFile{}, err
+	}
+	file, err := root.Open(found[0])
+	return cache.NamedFile{Name: found[0], File: file}, err
+}

@@ -1,0 +1,22 @@
+// Package compile inspects, normalises and compiles modules, in a child process that can be killed.
+//
+// A module is hostile: a small one can make a compiler work for minutes, or take gigabytes, and the
+// compiler looks at nobody meanwhile. So a [Compiler] has a child of our own binary do it, one module
+// each, under limits of processor time, memory, file size and wall time, and believes of it only what it has
+// left when it is dead.
+//
+//	Compile -> slot -> child: inspect, admit, normalise, compile -> death -> seal, hash, open -> Result
+//
+// The child gets the module, a request, two files in memory for what it makes, and an empty directory for
+// wazero's cache. It begins when its parent has set its limits.
+//
+// # Invariants
+//
+//   - This process never parses or compiles a module.
+//   - A [Result] is what a child left that ended by itself and well. It is read only when the child is
+//     dead, and cannot be changed any more.
+//   - Whatever a module does to the child, the caller gets one of: a [RefusedError], which will always be
+//     so; a [LimitError]; a [CrashError]; the cause of its own context.
+//   - Callers with the same key share one child. It is killed when none of them waits any more.
+//   - Nothing is left on disk but by a kill of this process, and that is removed by the next one.
+package compile

@@ -1,0 +1,55 @@
+package compile
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A RefusedError says that a module is not one that is run. Trying again does not help.
+type RefusedError struct {
+	Reasons []string // at least one
+}
+
+func (e *RefusedError) Error() string { return "the module " + strings.Join(e.Reasons, "; it ") }
+
+// A Limit is one of those that compiling is bound by.
+type Limit string
+
+// Limits.
+const (
+	LimitCPU  Limit = "cpu"
+	LimitWall Limit = "wall"
+	LimitData Limit = "memory"
+	LimitFile Limit = "file"
+)
+
+// A LimitError says that compiling a module took too much of something. Trying again does not help, unless
+// the machine was busy and the limit is that of wall time.
+type LimitError struct {
+	Limit Limit
+	Value string // the limit, as people write it
+}
+
+func (e *LimitError) Error() string {
+	switch e.Limit {
+	case LimitCPU:
+		return "compiling the module took more than " + e.Value + " of processor time"
+	case LimitWall:
+		return "compiling the module took more than " + e.Value
+	case LimitFile:
+		return "the module's native code is larger than " + e.Value
+	default:
+		return "compiling the module took more than " + e.Value + " of memory"
+	}
+}
+
+// A CrashError says that the child that was to compile a module did not. It says nothing about the module
+// for certain.
+type CrashError struct {
+	Exit   string // how the child ended
+	Detail string // its last words
+}
+
+func (e *CrashError) Error() string {
+	return fmt.Sprintf("the process that compiles modules failed: %s: %s", e.Exit, strings.TrimSpace(e.Detail))
+}

@@ -1,0 +1,69 @@
+package compile
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
+)
+
+// failure returns what a child's end says, if it did not end well.
+func (c *Compiler) failure(exit spawn.Exit) error {
+	limits := c.config.Limits
+	cpu := (limits.CPU + time.Second - 1) / time.Second * time.Second
+	switch {
+	case exit.Code == 0:
+		return nil
+	case exit.SpentCPU(cpu):
+		return &LimitError{LimitCPU, cpu.String()}
+	case exit.Code > 0 && noMemory(exit.Stderr):
+		return &LimitError{LimitData, human(limits.Data)}
+	case exit.Code > 0 && strings.Contains(exit.Stderr, "SIGXFSZ"):
+		return &LimitError{LimitFile, human(limits.File)}
+	default:
+		return &CrashError{exit.String(), exit.Stderr}
+	}
+}
+
+// noMemory reports whether a Go program's last words are that it got no memory.
+func noMemory(text string) bool {
+	for _, words := range []string{"out of memory", "cannot allocate memory", "failed to create new OS thread"} {
+		if strings.Contains(text, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// judge returns what a child's report says, if it is not good.
+func (c *Compiler) judge(r *report) error {
+	switch {
+	case len(r.Refused) > 0:
+		return &RefusedError{r.Refused}
+	case strings.Contains(r.Failure, unix.EFBIG.Error()):
+		return &LimitError{LimitFile, human(c.config.Limits.File)}
+	case noMemory(r.Failure):
+		return &LimitError{LimitData, human(c.config.Limits.Data)}
+	case r.Failure != "":
+		return &CrashError{"it could not go on", r.Failure}
+	case r.Facts == nil:
+		return &CrashError{"it could not go on", "its report is empty"}
+	}
+	return nil
+}
+
+// human writes a size as people do.
+func human(n int64) string {
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= unit.size && n%unit.size == 0 {
+			return fmt.Sprintf("%d %s", n/unit.size, unit.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
+}

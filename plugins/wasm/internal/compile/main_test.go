@@ -1,0 +1,120 @@
+package compile
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+	"go.uber.org/goleak"
+)
+
+// TestMain serves as the children too.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		if mode, ok := modes[os.Args[1]]; ok {
+			os.Exit(mode(os.Args[2:]))
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// modes are what a child can do: the right thing, and all that it should not.
+var modes = map[string]func(args []string) int{
+	Mode:    func([]string) int { return Main() },
+	"crash": func([]string) int { panic("the compiler broke") },
+	"fatal": func([]string) int { // not to be recovered from
+		m := map[int]int{}
+		go func() {
+			for {
+				m[1]++
+			}
+		}()
+		for {
+			m[2]++
+		}
+	},
+	"hang": func([]string) int {
+		_, _ = os.NewFile(fdReport, "report").WriteString("begun")
+		for i := 0; ; i++ {
+			runtime.KeepAlive(i)
+		}
+	},
+	"silent": func([]string) int { return 0 },
+	"babble": func([]string) int {
+		_, _ = os.NewFile(fdReport, "report").WriteString("{nonsense")
+		return 0
+	},
+	"huge": func([]string) int {
+		_ = os.NewFile(fdReport, "report").Truncate(maxReport + 1)
+		return 0
+	},
+	"litter": func([]string) int { // leaves links and more in place of native code
+		_, _ = os.NewFile(fdReport, "report").WriteString(`{"Facts":{}}`)
+		_ = os.Symlink("/etc/passwd", fmt.Sprintf("/proc/self/fd/%d/code", fdScratch))
+		return 0
+	},
+	"tamper": func([]string) int { // writes to what it should only read
+		for _, fd := range []int{fdRequest, fdModule} {
+			f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", fd), os.O_WRONLY, 0)
+			if err == nil {
+				if _, err = f.WriteAt([]byte("x"), 0); err == nil {
+					return 0
+				}
+			}
+		}
+		panic("everything was sealed")
+	},
+	"load": load,
+}
+
+// load runs a module whose native code was made before, as a worker does: the module on its first
+// descriptor, the code on its second, of a name that is its argument.
+func load(args []string) int {
+	wasm, err := readAll(os.NewFile(3, "module"))
+	if err != nil {
+		return fail(err)
+	}
+	dir, err := os.MkdirTemp("", "solti-load-")
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	at := filepath.Join(dir, args[0])
+	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+		return fail(err)
+	}
+	if err := os.Symlink("/proc/self/fd/4", at); err != nil {
+		return fail(err)
+	}
+	native, err := wazero.NewCompilationCacheWithDir(dir)
+	if err != nil {
+		return fail(err)
+	}
+	ctx := context.Background()
+	r := wazero.NewRuntimeWithConfig(ctx, Options{Debug: len(args) > 1}.config().WithCompilationCache(native))
+	wasi_snapshot_preview1.MustInstantiate(ctx, r)
+	compiled, err := r.CompileModule(ctx, wasm)
+	if err != nil {
+		return fail(err)
+	}
+	if list, _ := os.ReadDir(filepath.Dir(at)); len(list) != 1 {
+		return fail(fmt.Errorf("the module was compiled again: %v", list))
+	}
+	out := os.NewFile(5, "out")
+	config := wazero.NewModuleConfig().WithStdout(out).WithStderr(out).WithArgs("guest")
+	if _, err := r.InstantiateModule(ctx, compiled, config); err != nil {
+		_, _ = io.WriteString(out, err.Error())
+	}
+	return 0
+}
+
+func fail(err error) int {
+	fmt.Fprintln(os.Stderr, err)
+	return 1
+}
