@@ -5,15 +5,13 @@ func (p *parser) codeSection() {
 	r := &p.r
 	n := r.count(3, maxFunctions, "function bodies")
 	for ; p.bodies < n && r.ok(); p.bodies++ {
-		index := uint32(p.imported + p.bodies)
-		size := r.u32("the length of a function")
-		if int(size) > p.facts.LargestBody {
-			p.facts.LargestBody, p.largest = int(size), index
+		outer := r.enter("a function")
+		if size := r.end - r.at; r.ok() && size > p.facts.LargestBody {
+			p.facts.LargestBody, p.largest = size, uint32(p.imported+p.bodies)
 		}
-		r.within(size, "a function", func() {
-			p.locals()
-			p.instructions()
-		})
+		p.locals()
+		p.instructions()
+		r.leave(outer, "a function")
 	}
 }
 

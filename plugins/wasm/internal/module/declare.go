@@ -111,7 +111,7 @@ func (p *parser) memory() {
 func (p *parser) limits(what string) (Bounds, int) {
 	const hasMax, shared, is64 = 1, 2, 4
 	begin := p.r.at
-	flags := p.r.byte("the limits of " + what)
+	flags := p.r.byteOf("the limits of ", what)
 	if flags > hasMax|shared|is64 {
 		p.r.fail(begin, "the limits of %s have unknown flags 0x%02x; %s", what, flags, newer)
 	}
@@ -121,9 +121,9 @@ func (p *parser) limits(what string) (Bounds, int) {
 		bits = 64
 		p.use(Memory64)
 	}
-	b.Min = p.r.uint(bits, "the minimum of "+what)
+	b.Min = p.r.uintOf(bits, "the minimum of ", what)
 	if b.HasMax {
-		if b.Max = p.r.uint(bits, "the maximum of "+what); b.Max < b.Min {
+		if b.Max = p.r.uintOf(bits, "the maximum of ", what); b.Max < b.Min {
 			p.r.fail(begin, "the minimum of %s, %d, is larger than its maximum, %d", what, b.Min, b.Max)
 		}
 	}
@@ -225,4 +225,11 @@ func (p *parser) typeOf(kind Kind, index uint32) string {
 	default:
 		return ""
 	}
+}
+
+func kindOf(code byte) (Kind, bool) {
+	if int(code) >= len(kinds) {
+		return "", false
+	}
+	return kinds[code], true
 }

@@ -120,26 +120,18 @@ func (p *parser) startSection() {
 }
 
 func (p *parser) customSection(s *section) {
-	name := p.r.name("the name of a custom section")
-	s.name, s.payload = string(name), p.r.at
-	content := p.r.bytes(uint64(p.r.end-p.r.at), "a custom section")
+	s.name, s.payload = string(p.r.name("the name of a custom section")), uint32(p.r.at)
 	if !p.r.ok() {
 		return
 	}
-	if p.facts.Customs = append(p.facts.Customs, Custom{s.name, s.end - s.begin}); len(p.facts.Customs) > maxCustoms {
-		p.r.fail(s.begin, "there are more than %d custom sections", maxCustoms)
+	p.r.at = p.r.end
+	if p.facts.Customs = append(p.facts.Customs, Custom{s.name, int(s.end - s.begin)}); len(p.facts.Customs) > maxCustoms {
+		p.r.fail(int(s.begin), "there are more than %d custom sections", maxCustoms)
 	}
 	switch {
 	case s.name == nameSection:
-		p.nameSection(s, content)
+		p.nameSection(s)
 	case isDebug(s.name):
 		p.facts.Debug = true
 	}
-}
-
-func kindOf(code byte) (Kind, bool) {
-	if int(code) >= len(kinds) {
-		return "", false
-	}
-	return kinds[code], true
 }

@@ -35,7 +35,7 @@ func (p *parser) join() *data {
 	d := &data{segments: make([]segment, 0, p.facts.Segments)}
 	for _, s := range p.sections {
 		if s.code == sectionData {
-			again := parser{r: reader{b: p.r.b, at: s.payload, end: s.end}, facts: Facts{Memories: p.facts.Memories}}
+			again := parser{r: reader{b: p.r.b, at: int(s.payload), end: int(s.end)}, facts: Facts{Memories: p.facts.Memories}}
 			for range again.r.count(2, maxSegments, "data segments") {
 				d.segments = append(d.segments, again.segment())
 			}

@@ -16,7 +16,7 @@ const (
 	maxParams    = 1_000      // of a function, and as many results
 	maxLocals    = 50_000     // of a function
 	maxNames     = 10_000_000 // of functions, or of the variables of one
-	maxCustoms   = 10_000     // which browsers do not count
+	maxCustoms   = 1_000      // which browsers do not count
 )
 
 // most32 is how many pages a memory with addresses of 32 bits can have.

@@ -16,32 +16,31 @@ type names struct{ at, end int }
 
 // nameSection checks a section "name". By the specification a module is valid whatever is in there; to engines
 // that read it, it is not.
-func (p *parser) nameSection(s *section, content []byte) {
-	switch {
-	case p.facts.Names || p.facts.Unnamed != "":
+func (p *parser) nameSection(s *section) {
+	if p.facts.Names || p.facts.Unnamed != "" {
 		p.facts.Unnamed = `there is a second section "name"`
 		return
 	}
-	r := reader{b: p.r.b, at: s.end - len(content), end: s.end}
+	r := reader{b: p.r.b, at: int(s.payload), end: int(s.end)}
 	var found names
 	for r.more() {
 		kind := r.byte("a subsection")
-		r.within(r.u32("the length of a subsection"), "a subsection", func() {
-			switch kind {
-			case nameOfModule:
-				r.name("the module's name")
-			case nameOfFunctions:
-				found = names{r.at, r.end}
+		outer := r.enter("a subsection")
+		switch kind {
+		case nameOfModule:
+			r.name("the module's name")
+		case nameOfFunctions:
+			found = names{r.at, r.end}
+			nameMap(&r)
+		case nameOfLocals:
+			for n := r.count(2, maxFunctions, "functions with names"); n > 0 && r.ok(); n-- {
+				r.u32("a function")
 				nameMap(&r)
-			case nameOfLocals:
-				for n := r.count(2, maxFunctions, "functions with names"); n > 0 && r.ok(); n-- {
-					r.u32("a function")
-					nameMap(&r)
-				}
-			default:
-				r.at = r.end
 			}
-		})
+		default:
+			r.at = r.end
+		}
+		r.leave(outer, "a subsection")
 	}
 	if r.err != nil {
 		p.facts.Unnamed = r.err.Error()

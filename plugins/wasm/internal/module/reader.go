@@ -33,12 +33,15 @@ func (r *reader) ok() bool { return r.err == nil }
 // more reports whether there is something left to read.
 func (r *reader) more() bool { return r.err == nil && r.at < r.end }
 
-func (r *reader) byte(what string) byte {
+func (r *reader) byte(what string) byte { return r.byteOf("", what) }
+
+// byteOf reads a byte of a part of something: two strings, so that nothing is put together but errors.
+func (r *reader) byteOf(part, what string) byte {
 	if r.err != nil {
 		return 0
 	}
 	if r.at >= r.end {
-		r.fail(r.at, "%s is cut off", what)
+		r.fail(r.at, "%s%s is cut off", part, what)
 		return 0
 	}
 	r.at++
@@ -60,14 +63,22 @@ func (r *reader) bytes(n uint64, what string) []byte {
 }
 
 // uint reads an unsigned integer of at most so many bits.
-func (r *reader) uint(bits int, what string) uint64 {
+func (r *reader) uint(bits int, what string) uint64 { return r.uintOf(bits, "", what) }
+
+// u32 reads an unsigned integer of 32 bits.
+func (r *reader) u32(what string) uint32 { return uint32(r.uintOf(32, "", what)) }
+
+// length reads how long something is.
+func (r *reader) length(what string) uint32 { return uint32(r.uintOf(32, "the length of ", what)) }
+
+func (r *reader) uintOf(bits int, part, what string) uint64 {
 	if r.err == nil && r.at < r.end && r.b[r.at] < 0x80 { // nearly always
 		r.at++
 		return uint64(r.b[r.at-1])
 	}
 	begin, v := r.at, uint64(0)
 	for shift := 0; shift < bits; shift += 7 {
-		b := r.byte(what)
+		b := r.byteOf(part, what)
 		if left := bits - shift; left < 7 && b&0x7f>>left != 0 {
 			break
 		}
@@ -76,12 +87,9 @@ func (r *reader) uint(bits int, what string) uint64 {
 			return v
 		}
 	}
-	r.fail(begin, "%s is no integer of %d bits", what, bits)
+	r.fail(begin, "%s%s is no integer of %d bits", part, what, bits)
 	return 0
 }
-
-// u32 reads an unsigned integer of 32 bits.
-func (r *reader) u32(what string) uint32 { return uint32(r.uint(32, what)) }
 
 // int reads a signed integer of at most so many bits.
 func (r *reader) int(bits int, what string) int64 {
@@ -112,14 +120,14 @@ func (r *reader) int(bits int, what string) int64 {
 // count reads how many items follow, of which each takes at least size bytes.
 func (r *reader) count(size, most int, what string) int {
 	begin := r.at
-	n := r.u32("the number of " + what)
+	n := r.uintOf(32, "the number of ", what)
 	switch {
 	case !r.ok():
 		return 0
-	case int(n) > (r.end-r.at)/size:
+	case n > uint64(r.end-r.at)/uint64(size):
 		r.fail(begin, "%d %s are announced, and %d bytes are left for them", n, what, r.end-r.at)
 		return 0
-	case int(n) > most:
+	case n > uint64(most):
 		r.fail(begin, "%d %s are more than the %d that are allowed", n, what, most)
 		return 0
 	}
@@ -128,7 +136,7 @@ func (r *reader) count(size, most int, what string) int {
 
 // name reads a string, which is UTF-8 and a part of the input.
 func (r *reader) name(what string) []byte {
-	n := r.u32("the length of " + what)
+	n := r.length(what)
 	begin := r.at
 	b := r.bytes(uint64(n), what)
 	if !utf8.Valid(b) {
@@ -138,18 +146,21 @@ func (r *reader) name(what string) []byte {
 	return b
 }
 
-// within lets read see the next n bytes only, and insists that it reads them all.
-func (r *reader) within(n uint32, what string, read func()) {
+// enter reads the length of a part, and lets nothing be read beyond its end until leave is called with what it
+// returns.
+func (r *reader) enter(what string) (outer int) {
+	n := r.length(what)
 	begin := r.at
 	r.bytes(uint64(n), what)
-	if !r.ok() {
-		return
-	}
-	outer, end := r.end, r.at
-	r.at, r.end = begin, end
-	read()
-	if r.ok() && r.at != end {
-		r.fail(r.at, "%s ends here, but %d bytes later by its length", what, end-r.at)
+	outer, r.end = r.end, r.at
+	r.at = begin
+	return outer
+}
+
+// leave insists that the part was read to its end.
+func (r *reader) leave(outer int, what string) {
+	if r.ok() && r.at != r.end {
+		r.fail(r.at, "%s ends here, but %d bytes later by its length", what, r.end-r.at)
 	}
 	r.end = outer
 }

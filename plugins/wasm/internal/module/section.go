@@ -42,35 +42,36 @@ var sectionInfo = [...]struct {
 
 // A section is where a section stands in the module.
 type section struct {
-	code    byte
-	begin   int // where its code is
-	payload int // where its content begins; behind the name where it is a custom section
-	end     int
-	name    string // of a custom section
-
-	readable bool // it is the section "name" that engines read
+	code     byte
+	readable bool   // it is the section "name" that engines read
+	begin    uint32 // where its code is
+	payload  uint32 // where its content begins; behind the name where it is a custom section
+	end      uint32
+	name     string // of a custom section
 }
 
 // section reads one section.
 func (p *parser) section() {
-	s := section{begin: p.r.at}
+	begin := p.r.at
+	s := section{begin: uint32(begin)}
 	s.code = p.r.byte("a section")
 	if p.r.ok() && int(s.code) >= len(sectionInfo) {
-		p.r.fail(s.begin, "section %d is not known; %s", s.code, newer)
+		p.r.fail(begin, "section %d is not known; %s", s.code, newer)
 		return
 	}
 	info := sectionInfo[s.code]
-	size := p.r.u32("the length of " + info.name)
 	if s.code != sectionCustom {
-		if p.r.ok() && info.rank <= p.rank {
-			p.r.fail(s.begin, "%s comes twice or too late", info.name)
+		if info.rank <= p.rank {
+			p.r.fail(begin, "%s comes twice or too late", info.name)
 		}
 		p.rank = info.rank
 	}
-	p.r.within(size, info.name, func() {
-		s.payload, s.end = p.r.at, p.r.end
+	outer := p.r.enter(info.name)
+	s.payload, s.end = uint32(p.r.at), uint32(p.r.end)
+	if p.r.ok() {
 		p.content(&s)
-	})
+	}
+	p.r.leave(outer, info.name)
 	p.sections = append(p.sections, s)
 }
 

@@ -91,7 +91,7 @@ func (p *parser) segment() segment {
 	default:
 		r.fail(begin, "a data segment has unknown flags 0x%02x", flags)
 	}
-	size := r.u32("the length of a data segment")
+	size := r.length("a data segment")
 	s.begin = r.at
 	r.bytes(uint64(size), "a data segment")
 	s.end = r.at

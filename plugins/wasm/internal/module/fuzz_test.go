@@ -1,0 +1,88 @@
+package module_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tetratelabs/wazero"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/module"
+	mt "github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+)
+
+func seeds(f *testing.F) {
+	f.Add(everything())
+	f.Add([]byte(mt.Preamble))
+	f.Add([]byte(mt.ComponentPreamble))
+	f.Add(mt.Hello("hello"))
+	f.Add(mt.Trap("unaligned_atomic"))
+	for _, build := range hostileOf {
+		f.Add(build(5))
+	}
+}
+
+// Anything may come in: nothing panics, and memory is bounded.
+func FuzzInspect(f *testing.F) {
+	seeds(f)
+	f.Fuzz(func(t *testing.T, wasm []byte) {
+		check(t, wasm)
+		if got := allocated(func() { _, _ = module.Inspect(wasm) }); got > perByte*len(wasm)+atLeast {
+			t.Errorf("%d bytes allocated for %d", got, len(wasm))
+		}
+	})
+}
+
+// What can be compiled can still be compiled when it is normalized, and the other way round, and its memory is
+// the same when it has been instantiated. Start functions are not run: they may be endless.
+func FuzzNormalize(f *testing.F) {
+	seeds(f)
+	r := newRuntime(f, wazero.NewRuntimeConfigInterpreter())
+	f.Fuzz(func(t *testing.T, wasm []byte) {
+		facts, err := module.Inspect(wasm)
+		if err != nil || facts.Component || facts.HasStart || facts.Unnamed != "" || len(facts.Imports) > 0 || huge(facts) {
+			return
+		}
+		n := normalize(t, wasm, true)
+		memory := len(facts.Memories) > 0
+		before, after := initial(t, r, wasm, memory), initial(t, r, n.Wasm, memory)
+		if strings.Contains(before, "failed to read custom section") {
+			return // the engine does not take an empty one at the module's end; it is dropped
+		}
+		if before != after {
+			t.Errorf("before %.500s\nafter %.500s", before, after)
+		}
+	})
+}
+
+// huge reports whether an instance would take more than a fuzzer should.
+func huge(facts *module.Facts) bool {
+	for _, b := range facts.Memories {
+		if b.Min > 16 {
+			return true
+		}
+	}
+	for _, b := range facts.Tables {
+		if b.Min > 1<<16 {
+			return true
+		}
+	}
+	return false
+}
+
+// initial tells how instantiation ends, and what is in memory then.
+func initial(t *testing.T, r wazero.Runtime, wasm []byte, hasMemory bool) string {
+	compiled, err := r.CompileModule(t.Context(), wasm)
+	if err != nil {
+		return notCompiled + err.Error()
+	}
+	defer func() { _ = compiled.Close(t.Context()) }()
+	guest, err := r.InstantiateModule(t.Context(), compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = guest.Close(t.Context()) }()
+	if !hasMemory {
+		return "no memory"
+	}
+	return content(guest.Memory())
+}
