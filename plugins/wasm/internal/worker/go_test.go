@@ -39,6 +39,9 @@ func directory(t *testing.T, path string) *os.File {
 // TestGoProgram runs what Go's own library does with WASI: files, directories, time, stdin, panics. The
 // checks are in the program.
 func TestGoProgram(t *testing.T) {
+	if raceEnabled {
+		t.Skip("compiling takes a minute with the race detector")
+	}
 	within(t)
 	i := compiled(t, probe(t))
 	t.Run("files", func(t *testing.T) { goFiles(t, i) })

@@ -69,6 +69,9 @@ func TestRecursionIsATrap(t *testing.T) {
 }
 
 func TestTableBombEndsTheWorkerAlone(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector takes so much memory that there is no limit")
+	}
 	within(t)
 	s := loaded(t, compiled(t, moduletest.TableBomb()).load(wire.Load{Pages: 16}))
 	out := &record{}

@@ -12,10 +12,6 @@ import (
 const (
 	defaultPages = 4096 // 256 MiB
 	defaultFiles = 256
-
-	// slack is what the engine and the Go runtime may take beside the guest's memory: the guest's tables and
-	// stack above all. A stack that overflows has taken about 170 MiB.
-	slack = 256 << 20
 )
 
 // applyLimits sets what holds for the process from now on.
