@@ -72,5 +72,5 @@ func read(t testing.TB, file string) []byte {
 // content returns a digest of a memory.
 func content(m api.Memory) string {
 	all, _ := m.Read(0, m.Size())
-	return fmt.Sprintf("%d bytes %08x beginning %q", len(all), crc32.ChecksumIEEE(all), all[:16])
+	return fmt.Sprintf("%d bytes %08x beginning %q", len(all), crc32.ChecksumIEEE(all), all[:min(len(all), 16)])
 }
