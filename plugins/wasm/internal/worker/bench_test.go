@@ -76,8 +76,8 @@ func BenchmarkOutput(b *testing.B) {
 	const size = 256 << 20
 	b.SetBytes(size)
 	for b.Loop() {
-		s2 := &discard{}
-		if _, err := s.Run(wire.Job{}, s2, wire.Limit{Bytes: size, Over: wire.Kill}); !errors.Is(err, wire.ErrOutputLimit) {
+		out := &discard{}
+		if _, err := s.Run(wire.Job{}, out, wire.Limit{Bytes: size, Over: wire.Kill}); !errors.Is(err, wire.ErrOutputLimit) {
 			b.Fatal(err)
 		}
 		b.StopTimer()
