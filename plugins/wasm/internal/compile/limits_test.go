@@ -34,6 +34,7 @@ func TestACompileBombIsKilled(t *testing.T) {
 	if took := time.Since(begun); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
+	c = newCompiler(t, Config{})
 	if _, err := c.Compile(t.Context(), fileOf(t, moduletest.CompileBomb(10)), withMaxBody(options(), 100)); !errors.As(err, new(*RefusedError)) {
 		t.Errorf("a large function: %v", err)
 	}
@@ -148,7 +149,7 @@ func TestCallersWithOneKeyShareAChild(t *testing.T) {
 		if n, err := io.Copy(io.Discard, io.NewSectionReader(r.Native.File, 0, 1<<20)); err != nil || n == 0 {
 			t.Errorf("%d bytes of native code, %v", n, err)
 		}
-		defer func() { _ = r.Close() }()
+		t.Cleanup(func() { _ = r.Close() })
 	}
 	if len(usage) != 1 || len(files) != 16 {
 		t.Errorf("%d children and %d descriptors, want 1 and 16", len(usage), len(files))

@@ -90,7 +90,7 @@ func (c *Compiler) supervise(ctx context.Context, j *job, wasm *os.File) (spawn.
 	limits := c.config.Limits
 	child, err := c.config.Spawn.Start(&spawn.Command{
 		Path: c.config.Self, Args: c.config.Args, Name: "solti-wasm-compile",
-		Env: []string{"GOMAXPROCS=" + strconv.Itoa(c.config.Threads), "GOTRACEBACK=single", "GOGC=" + garbage},
+		Env: []string{"GOMAXPROCS=" + strconv.Itoa(c.config.Threads), "GOTRACEBACK=single"},
 		Files: []*os.File{
 			fdModule - spawn.FirstFile: wasm, fdRequest - spawn.FirstFile: j.request, fdGo - spawn.FirstFile: j.gate[0],
 			fdDerived - spawn.FirstFile: j.derived, fdReport - spawn.FirstFile: j.report, fdScratch - spawn.FirstFile: j.scratch.File(),
@@ -122,6 +122,3 @@ func (c *Compiler) supervise(ctx context.Context, j *job, wasm *os.File) (spawn.
 	}
 	return spawn.Exit{}, cause
 }
-
-// garbage is the child's GOGC: it lives too short to be thrifty before memory is.
-const garbage = "200"

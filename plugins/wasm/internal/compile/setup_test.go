@@ -82,9 +82,9 @@ func (c *Compiler) mustCompile(t testing.TB, wasm []byte, o Options) *Result {
 	return r
 }
 
-// run loads what was compiled into a fresh process and returns what the guest wrote, and how the process
-// ended.
-func run(t testing.TB, s *spawn.Spawner, derived, native *os.File, name string) (string, spawn.Exit) {
+// run loads what was compiled into a fresh process, under the name that is the first argument, and returns what
+// the guest wrote, and how the process ended.
+func run(t testing.TB, s *spawn.Spawner, derived, native *os.File, args ...string) (string, spawn.Exit) {
 	t.Helper()
 	out, err := memfile.New("out")
 	if err != nil {
@@ -92,7 +92,7 @@ func run(t testing.TB, s *spawn.Spawner, derived, native *os.File, name string) 
 	}
 	defer func() { _ = out.Close() }()
 	p, err := s.Start(&spawn.Command{
-		Args: []string{"load", name}, Env: []string{"GOMAXPROCS=1", "TMPDIR=" + t.TempDir()}, Files: []*os.File{derived, native, out},
+		Args: append([]string{"load"}, args...), Env: []string{"GOMAXPROCS=1", "TMPDIR=" + t.TempDir()}, Files: []*os.File{derived, native, out},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ var ErrUnsigned = errors.New("the module is not signed by a trusted key")
 
 // Options say what a policy goes by.
 type Options struct {
-	Keys []string // files of public keys in PEM form; at least one
+	Keys []string // public keys in PEM form, or files of them; at least one
 	Dir  string   // where signatures lie by digest; empty means nowhere
 }
 
@@ -41,13 +41,8 @@ type Policy struct {
 func New(o Options) (*Policy, error) {
 	p := &Policy{dir: o.Dir}
 	var errs []error
-	for _, path := range o.Keys {
-		text, err := readFile(path, maxKeyFile)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		keys, err := parseKeys(path, text)
+	for i, source := range o.Keys {
+		keys, err := readKeys(i, source)
 		errs = append(errs, err)
 		p.keys = append(p.keys, keys...)
 	}
@@ -60,6 +55,18 @@ func New(o Options) (*Policy, error) {
 		return nil, fmt.Errorf("signature policy: %d keys are more than %d", len(p.keys), maxKeys)
 	}
 	return p, nil
+}
+
+// readKeys reads the keys of a text, or of a file.
+func readKeys(i int, source string) ([]key, error) {
+	if strings.HasPrefix(strings.TrimSpace(source), "-----BEGIN") {
+		return parseKeys(fmt.Sprintf("key %d", i+1), []byte(source))
+	}
+	text, err := readFile(source, maxKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return parseKeys(source, text)
 }
 
 // Check returns the name of a key that has signed the module, looking at the signatures given and at those

@@ -95,6 +95,18 @@ func TestASignatureByATrustedKeyIsEnough(t *testing.T) {
 	}
 }
 
+func TestKeysMayBeGivenAsTheyAre(t *testing.T) {
+	trusted := newEd25519(t)
+	text, err := os.ReadFile(trusted.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPolicy(t, Options{Keys: []string{newECDSA(t).file, "\n" + string(text)}})
+	if key, err := p.Check(digest, trusted.sign(string(digest))); err != nil || !strings.HasPrefix(key, "key 2 (") {
+		t.Errorf("key %q, %v", key, err)
+	}
+}
+
 func TestEverythingElseFailsClosed(t *testing.T) {
 	trusted, stranger := newEd25519(t), newEd25519(t)
 	p := newPolicy(t, Options{Keys: []string{trusted.file, newECDSA(t).file}})
