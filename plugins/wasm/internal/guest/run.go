@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
@@ -59,7 +58,7 @@ func (m *Module) instantiate(ctx context.Context) (mod api.Module, err error) {
 			err = &startError{e.Error()}
 		}
 	}()
-	return m.runtime.InstantiateModule(ctx, m.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	return m.runtime.InstantiateModule(ctx, m.compiled, m.config)
 }
 
 // call runs the entry.
