@@ -46,9 +46,6 @@ func (s *Settings) checkModule(v *sdk.Violations, m *workload.Module) {
 	case m.OCI != nil && !strings.HasPrefix(m.OCI.Reference, "sha256:"):
 		v.Add("module.oci.reference", "must be a digest, sha256:..., since a tag may come to mean something else"+unpinned)
 	}
-	if s.Signatures.Required && m.Signature == "" {
-		v.Add("module.signature", "is required by the operator; see plugins.wasm.settings.signatures")
-	}
 }
 
 // allows reports whether a mount is granted. It compares names only: links are followed when the directory

@@ -1,19 +1,12 @@
 package settings
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/x509"
 	_ "embed"
 	"encoding/json"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/workload"
@@ -73,16 +66,11 @@ type Workers struct {
 	AtOnce int           `json:"atOnce"` // attempts at one time; 0 means any number
 }
 
-// Signatures says whose modules may run.
+// Signatures says whose modules may run. With a key or a file of keys, every module needs a signature.
 type Signatures struct {
-	Required bool     `json:"required"`
-	Keys     []string `json:"keys"` // PEM, Ed25519 or ECDSA P-256
-
-	public []crypto.PublicKey
+	Keys []string `json:"keys"` // PEM, or files of it: Ed25519 or ECDSA P-256
+	Dir  string   `json:"dir"`  // where signatures lie by digest; empty means nowhere
 }
-
-// Public returns the keys, read.
-func (s *Signatures) Public() []crypto.PublicKey { return s.public }
 
 // Default returns the settings of an operator who has decided nothing.
 func Default() *Settings {
@@ -143,7 +131,12 @@ func (s *Settings) check(v *sdk.Violations) {
 			v.Add(fmt.Sprintf("features[%d]", i), "%q is not one of %s", f, workload.TailCall)
 		}
 	}
-	s.Signatures.check(v)
+	if s.Signatures.Dir != "" && !filepath.IsAbs(s.Signatures.Dir) {
+		v.Add("signatures.dir", "%q must be absolute", s.Signatures.Dir)
+	}
+	if s.Signatures.Dir != "" && len(s.Signatures.Keys) == 0 {
+		v.Add("signatures.keys", "needs at least one key where dir is given")
+	}
 }
 
 func (m *Mount) check(v *sdk.Violations, at string) {
@@ -168,39 +161,4 @@ func checkAddress(address string) error {
 		return fmt.Errorf("%q must begin with an IP address, such as 127.0.0.1 or 0.0.0.0", address)
 	}
 	return nil
-}
-
-func (s *Signatures) check(v *sdk.Violations) {
-	s.public = nil
-	for i, text := range s.Keys {
-		key, err := parseKey(text)
-		if err != nil {
-			v.Add(fmt.Sprintf("signatures.keys[%d]", i), "%v", err)
-			continue
-		}
-		s.public = append(s.public, key)
-	}
-	if s.Required && len(s.Keys) == 0 {
-		v.Add("signatures.keys", "needs at least one key where signatures are required")
-	}
-}
-
-func parseKey(text string) (crypto.PublicKey, error) {
-	block, rest := pem.Decode([]byte(text))
-	if block == nil || strings.TrimSpace(string(rest)) != "" {
-		return nil, errors.New("must be one public key in PEM, as openssl pkey -pubout prints it")
-	}
-	key, err := x509.ParsePKIXPublicKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("is not a public key: %w", err)
-	}
-	switch k := key.(type) {
-	case ed25519.PublicKey:
-		return k, nil
-	case *ecdsa.PublicKey:
-		if k.Curve.Params().Name == "P-256" {
-			return k, nil
-		}
-	}
-	return nil, errors.New("must be an Ed25519 or an ECDSA P-256 key")
 }

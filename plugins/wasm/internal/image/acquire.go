@@ -1,0 +1,52 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/content"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/workload"
+)
+
+// acquire brings a workload's module into the store.
+func (s *Studio) acquire(ctx context.Context, w *workload.Workload) (content.Digest, error) {
+	m := &w.Module
+	var d content.Digest
+	var err error
+	switch {
+	case m.Path != "":
+		var want content.Digest
+		if m.SHA256 != "" {
+			want = content.Digest("sha256:" + m.SHA256)
+		}
+		d, err = s.store.PutFile(ctx, m.Path, want)
+	case m.Digest != "":
+		if d = content.Digest(m.Digest); !s.store.Has(d) {
+			err = fmt.Errorf("module.digest: %w: run a task with its path once", content.ErrNotFound)
+		}
+	case m.OCI != nil:
+		d, err = s.store.FromLayout(ctx, m.OCI.Layout, m.OCI.Reference)
+	default:
+		var data []byte
+		if data, err = base64.StdEncoding.DecodeString(m.Inline); err == nil {
+			if d = content.Of(data); !s.store.Has(d) {
+				d, err = s.store.Put(ctx, bytes.NewReader(data), d)
+			}
+		}
+	}
+	if err != nil && permanent(err) {
+		return "", &RefusedError{Digest: d, Reasons: []string{err.Error()}}
+	}
+	return d, err
+}
+
+// permanent reports whether what is wrong with a module's source will be so next time.
+func permanent(err error) bool {
+	var digest *content.DigestError
+	var layout *content.LayoutError
+	var size *content.SizeError
+	return errors.As(err, &digest) || errors.As(err, &layout) || errors.As(err, &size)
+}

@@ -1,0 +1,14 @@
+// Package image turns what a task says of its module into what a worker loads.
+//
+//	module -> content store -> signature -> admitted, normalised, compiled -> image
+//
+// Everything that was made once is found again: bytes by digest in the content store, which bytes a module
+// was normalised to in a note of the cache, native code in the cache. Images that are in use or were a
+// moment ago are in memory, and shared.
+//
+// # Invariants
+//
+//   - An image's files are sealed: every worker of it runs the same bytes.
+//   - What is run was admitted under the rules of its task, by this build.
+//   - A module that cannot be run is a *[RefusedError]; anything else may go better next time.
+package image

@@ -1,0 +1,18 @@
+// Package pool keeps worker processes ready for attempts.
+//
+// A [Worker] has loaded one module and runs one guest at a time. It is started in advance, because
+// starting takes milliseconds and going takes less than one: whoever takes a worker gets one that waits,
+// and another is started in its place.
+//
+//	Start -> Load -> idle -> Take -> Run -> (exit) -> reaped
+//	                          ^------ Return, where attempts may share a process
+//
+// # Invariants
+//
+//   - A worker has at most one user, and serves attempts of one lease name only: what a guest might leave
+//     behind in its process never meets another task.
+//   - A worker is used again only if its last attempt ended by itself and the worker says that it may be.
+//   - Run returns only when nothing of the attempt is alive: the process has been waited for, or it has
+//     said that the guest's instance is gone.
+//   - Idle workers are bounded in number per image, in memory over all, and in time.
+package pool

@@ -1,0 +1,125 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
+)
+
+// Mode is the argument that makes our binary a worker.
+const Mode = "worker"
+
+// reap is how long a dead worker may take to leave the process table before that is an error.
+const reap = 10 * time.Second
+
+// A Worker is a process that has loaded a module.
+type Worker struct {
+	Ready wire.Ready // what it said of itself
+
+	key    string // of its image
+	lease  string // who alone may use it again; empty before the first use
+	parent *wire.Parent
+	proc   *spawn.Process
+	cost   int64 // bytes of memory that it takes while it waits
+	jobs   int
+	since  time.Time // idle since
+
+	closing sync.Once
+	killed  atomic.Bool
+}
+
+// start starts a worker and has it load what load says.
+func start(ctx context.Context, s *spawn.Spawner, key string, load wire.Load) (*Worker, error) {
+	parent, child, err := wire.NewParent()
+	if err != nil {
+		return nil, fmt.Errorf("start a worker: %w", err)
+	}
+	proc, err := s.Start(&spawn.Command{
+		Args: []string{Mode}, Name: "solti-wasm-worker", Env: []string{"GOMAXPROCS=1", "GOTRACEBACK=single"},
+		Files:  []*os.File{child},
+		Limits: []spawn.Limit{{Resource: unix.RLIMIT_CORE, Max: 0}},
+	})
+	err = errors.Join(err, child.Close())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start a worker: %w", err), parent.Close())
+	}
+	w := &Worker{key: key, parent: parent, proc: proc}
+	if w.Ready, err = parent.Load(ctx, load); err != nil {
+		exit, reaped := w.end()
+		if errors.Is(err, wire.ErrGone) && reaped {
+			err = &CrashError{Exit: exit}
+		}
+		return nil, err
+	}
+	w.cost = proportional(proc.PID())
+	return w, nil
+}
+
+// PID is the number of the worker's process.
+func (w *Worker) PID() int { return w.proc.PID() }
+
+// Kill ends the worker at once, whatever it does. It does not wait.
+func (w *Worker) Kill() {
+	w.killed.Store(true)
+	w.proc.Kill()
+}
+
+// Usage tells what the attempt that runs, or ran last, has used.
+func (w *Worker) Usage() wire.Usage { return w.parent.Usage() }
+
+// Run has the worker run a guest to its end. When it returns an error, the worker's process is gone: the
+// error is a *[CrashError] with how it ended, or wraps wire.ErrOutputLimit or wire.ErrProtocol.
+func (w *Worker) Run(job wire.Job, out wire.Outlet, limit wire.Limit) (wire.Status, error) {
+	w.jobs++
+	status, err := w.parent.Run(job, out, limit)
+	if err == nil && !job.Last {
+		return status, nil
+	}
+	if err == nil { // it exits by itself
+		select {
+		case <-w.proc.Done():
+		case <-time.After(reap):
+		}
+	}
+	exit, reaped := w.end()
+	switch {
+	case !reaped:
+		return status, fmt.Errorf("worker %d does not end, although it was killed", w.proc.PID())
+	case err == nil:
+		return status, nil
+	case errors.Is(err, wire.ErrGone):
+		return status, &CrashError{Exit: exit, Killed: w.killed.Load()}
+	}
+	return status, err
+}
+
+// end makes sure that the process is gone and its number free, and lets go of all that belongs to it.
+func (w *Worker) end() (exit spawn.Exit, reaped bool) {
+	if reaped = w.proc.Stop(reap); reaped {
+		exit = w.proc.Exit()
+	}
+	w.closing.Do(func() { _ = w.parent.Close() })
+	return exit, reaped
+}
+
+// A CrashError says that a worker's process ended in the middle.
+type CrashError struct {
+	Exit   spawn.Exit
+	Killed bool // Kill was called
+}
+
+func (e *CrashError) Error() string {
+	if e.Exit.Stderr == "" {
+		return "the worker ended: " + e.Exit.String()
+	}
+	return fmt.Sprintf("the worker ended: %s: %s", e.Exit, e.Exit.Stderr)
+}

@@ -1,0 +1,68 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/image"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/workload"
+)
+
+// open opens a mount's directory. Where it really is has to be granted, whatever links lead there.
+func (t *task) open(m workload.Mount) (*os.File, error) {
+	fd, err := unix.Open(m.Host, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", m.Host, err)
+	}
+	f := os.NewFile(uintptr(fd), m.Host)
+	real, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+	switch {
+	case err != nil:
+	case strings.HasSuffix(real, " (deleted)"):
+		err = errors.New("the directory was removed")
+	case !t.settings.Within(real, m.Mode):
+		err = fmt.Errorf("%s is really %s, which the operator does not allow with mode %s; see plugins.wasm.settings.mounts",
+			m.Host, real, m.Mode)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// grants lists all that a guest can reach, and how it runs.
+func (t *task) grants(img *image.Image, from image.From, ready wire.Ready) map[string]string {
+	w := t.workload
+	g := map[string]string{
+		"module": string(img.Module), "engine": ready.Engine.String(), "code": string(from),
+		"memory": w.Limits.Memory.String(), "clock": string(w.Clock), "random": string(w.Random), "isolation": string(w.Isolation),
+		"landlock": fmt.Sprint(ready.Landlock),
+	}
+	if w.Limits.CPU > 0 {
+		g["cpu"] = w.Limits.CPU.String()
+	}
+	var mounts []string
+	for _, m := range w.Mounts {
+		text := m.Host + ":" + m.Guest + ":" + string(m.Mode)
+		if m.Quota > 0 {
+			text += ":" + m.Quota.String()
+		}
+		if m.Links {
+			text += ":links"
+		}
+		mounts = append(mounts, text)
+	}
+	if len(mounts) > 0 {
+		g["mounts"] = strings.Join(mounts, " ")
+	}
+	if len(w.Listeners) > 0 {
+		g["listeners"] = strings.Join(w.Listeners, " ")
+	}
+	return g
+}

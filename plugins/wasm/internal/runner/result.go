@@ -1,0 +1,81 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/image"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/worker"
+	"github.com/soltihq/solti-host/sdk"
+)
+
+// startError is the result of an attempt whose guest never ran.
+func startError(ctx context.Context, err error) error {
+	var refused *image.RefusedError
+	var load *wire.RefusalError
+	switch {
+	case ctx.Err() != nil:
+		return err // stopped before it began
+	case errors.As(err, &refused), errors.As(err, &load):
+		return sdk.Permanent(sdk.StartFailed(err))
+	default:
+		return sdk.StartFailed(err)
+	}
+}
+
+// result is the result of an attempt whose guest ran. What was done to it goes before what it says.
+func (t *task) result(ctx context.Context, s wire.Status, err error, out *outlet) error {
+	var crash *pool.CrashError
+	switch {
+	case ctx.Err() != nil:
+		return sdk.Killed("SIGKILL")
+	case errors.Is(err, wire.ErrOutputLimit):
+		return fmt.Errorf("output limit: %w: more than %s", err, t.workload.Limits.Output.Bytes)
+	case errors.As(err, &crash):
+		return t.crashed(crash)
+	case err != nil:
+		return fmt.Errorf("the worker broke: %w", err)
+	}
+	switch s.End {
+	case wire.Exited:
+		if s.Code == 0 {
+			return sdk.Exit(0)
+		}
+		return fmt.Errorf("%w%s", sdk.Exit(int(int32(s.Code))), out.lastWords()) //nolint:gosec // as the wire has it
+	case wire.Trapped:
+		return sdk.Permanent(errors.New(trapText(&s.Trap) + out.lastWords()))
+	default:
+		return sdk.Permanent(sdk.StartFailed(errors.New(s.Reason)))
+	}
+}
+
+// crashed is the result of an attempt whose worker ended without a word.
+func (t *task) crashed(c *pool.CrashError) error {
+	switch {
+	case c.Exit.Signal == unix.SIGXCPU || strings.HasPrefix(c.Exit.Stderr, "SIGXCPU"):
+		return fmt.Errorf("cpu limit: it took more than %s of processor time", t.workload.Limits.CPU)
+	case c.Exit.Code == 2 && worker.OutOfMemory(c.Exit.Stderr):
+		return sdk.Permanent(sdk.OutOfMemory("it took more memory than its limit of %s and what the engine needs", t.workload.Limits.Memory))
+	default:
+		return fmt.Errorf("the worker crashed: %s", c.Error())
+	}
+}
+
+// trapText says why and where a guest was stopped.
+func trapText(t *wire.Trap) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "trap %s: %s", t.Kind, t.Message)
+	for _, f := range t.Frames {
+		fmt.Fprintf(&b, "\n  at %s", f.Function)
+		if f.Source != "" {
+			fmt.Fprintf(&b, " (%s)", f.Source)
+		}
+	}
+	return b.String()
+}

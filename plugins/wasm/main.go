@@ -1,0 +1,40 @@
+// The runner plugin for WebAssembly: kind Wasm of solti.io/v1. docs/wasm.md tells submitters and operators
+// what it does.
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/compile"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/runner"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/worker"
+	"github.com/soltihq/solti-host/sdk"
+)
+
+// version is set when the plugin is built for release.
+var version string
+
+func main() {
+	if len(os.Args) == 2 {
+		switch os.Args[1] {
+		case compile.Mode:
+			os.Exit(compile.Main())
+		case pool.Mode:
+			os.Exit(worker.Main())
+		}
+	}
+	runtime.LockOSThread() // the main thread starts no processes: those die with the thread that did
+	log := hclog.New(&hclog.LoggerOptions{
+		Level: hclog.LevelFromString(os.Getenv(sdk.EnvLogLevel)), Output: os.Stderr, JSONFormat: true,
+	})
+	r := runner.New(version, log)
+	sdk.Serve(r)
+	if err := r.Close(); err != nil {
+		fmt.Fprintf(os.Stderr, "solti-runner-wasm: %v\n", err)
+	}
+}
