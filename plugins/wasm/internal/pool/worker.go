@@ -73,16 +73,14 @@ func (w *Worker) Kill() {
 	w.proc.Kill()
 }
 
-// Usage tells what the attempt that runs, or ran last, has used.
-func (w *Worker) Usage() wire.Usage { return w.parent.Usage() }
-
-// Run has the worker run a guest to its end. When it returns an error, the worker's process is gone: the
+// Run has the worker run a guest to its end, and tells how that was and what the guest used. When it returns an error, the worker's process is gone: the
 // error is a *[CrashError] with how it ended, or wraps wire.ErrOutputLimit or wire.ErrProtocol.
-func (w *Worker) Run(job wire.Job, out wire.Outlet, limit wire.Limit) (wire.Status, error) {
+func (w *Worker) Run(job wire.Job, out wire.Outlet, limit wire.Limit) (wire.Status, wire.Usage, error) {
 	w.jobs++
 	status, err := w.parent.Run(job, out, limit)
+	usage := w.parent.Usage() // before the memory is gone that it is read from
 	if err == nil && !job.Last {
-		return status, nil
+		return status, usage, nil
 	}
 	if err == nil { // it exits by itself
 		select {
@@ -93,13 +91,13 @@ func (w *Worker) Run(job wire.Job, out wire.Outlet, limit wire.Limit) (wire.Stat
 	exit, reaped := w.end()
 	switch {
 	case !reaped:
-		return status, fmt.Errorf("worker %d does not end, although it was killed", w.proc.PID())
+		return status, usage, fmt.Errorf("worker %d does not end, although it was killed", w.proc.PID())
 	case err == nil:
-		return status, nil
+		return status, usage, nil
 	case errors.Is(err, wire.ErrGone):
-		return status, &CrashError{Exit: exit, Killed: w.killed.Load()}
+		return status, usage, &CrashError{Exit: exit, Killed: w.killed.Load()}
 	}
-	return status, err
+	return status, usage, err
 }
 
 // end makes sure that the process is gone and its number free, and lets go of all that belongs to it.

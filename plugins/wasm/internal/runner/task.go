@@ -65,14 +65,14 @@ func (t *task) Run(ctx context.Context, run *sdk.Run) error {
 	run.Started(fmt.Sprintf("pid %d, %s", w.PID(), img.Module))
 	out := &outlet{run: run}
 	stop := context.AfterFunc(ctx, w.Kill)
-	status, err := w.Run(job, out, t.limit())
+	status, usage, err := w.Run(job, out, t.limit())
 	if !stop() && err == nil {
 		w.Kill() // it may have come too late for this attempt, and must not hit another
 	}
 	if err == nil && !job.Last {
 		e.pool.Return(w, status)
 	}
-	t.stats(run, w.Usage())
+	run.Stats(sdk.Stats{CPUTime: usage.CPU, MemoryPeakBytes: usage.PagesPeak << 16})
 	return t.result(ctx, status, err, out)
 }
 
@@ -149,8 +149,4 @@ func (t *task) limit() wire.Limit {
 // tell says in the run's events what the guest was granted, and what runs it.
 func (t *task) tell(run *sdk.Run, img *image.Image, from image.From, ready wire.Ready) {
 	run.Event("granted", "", t.grants(img, from, ready))
-}
-
-func (t *task) stats(run *sdk.Run, u wire.Usage) {
-	run.Stats(sdk.Stats{CPUTime: u.CPU, MemoryPeakBytes: u.PagesPeak << 16})
 }
