@@ -17,7 +17,7 @@ TOOLS   := $(CURDIR)/.tools
 # The last release, or what comes before the first.
 VERSION := $(shell git describe --tags --dirty 2>/dev/null || echo v0.0.0-dev+$$(git describe --always --dirty 2>/dev/null || echo unknown))
 LDFLAGS := -X main.version=$(VERSION)
-BUILD   := $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 
 # A first-party plugin is a directory below plugins with a main.go.
 PLUGINS := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
