@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -29,13 +30,14 @@ var (
 // what a slow host reads comes in few large frames.
 type queue struct {
 	mu      sync.Mutex
-	room    sync.Cond // on mu; signaled when batch has become empty and when err is set
-	batch   batch     // guarded by mu
-	weight  int       // guarded by mu; bytes in batch
-	begun   bool      // guarded by mu; Started has been queued
-	waiting int       // guarded by mu; writers in room
-	err     error     // guarded by mu; set once: nothing is taken any more
-	totals  [2]uint64 // guarded by mu; bytes taken, per stream
+	room    sync.Cond         // on mu; signaled when batch has become empty and when err is set
+	batch   batch             // guarded by mu
+	weight  int               // guarded by mu; bytes in batch
+	begun   bool              // guarded by mu; Started has been queued
+	facts   map[string]string // guarded by mu; to go with Started
+	waiting int               // guarded by mu; writers in room
+	err     error             // guarded by mu; set once: nothing is taken any more
+	totals  [2]uint64         // guarded by mu; bytes taken, per stream
 
 	wake chan struct{} // holds a token when batch is not empty
 }
@@ -81,16 +83,28 @@ func (q *queue) write(stream pluginv1.Stream, p []byte) (int, error) {
 	return written, nil
 }
 
-// event queues a frame that weighs about so many bytes.
+// event queues a frame that weighs about so many bytes. It may come before Started.
 func (q *queue) event(f *pluginv1.Frame, weight int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.await() != nil {
 		return
 	}
-	q.begin("")
 	q.push(f, weight)
 	q.poke()
+}
+
+// tell adds to what goes with the Started frame.
+func (q *queue) tell(facts map[string]string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.begun || q.err != nil {
+		return
+	}
+	if q.facts == nil {
+		q.facts = make(map[string]string, len(facts))
+	}
+	maps.Copy(q.facts, facts)
 }
 
 // started queues the Started frame unless that has been done.
@@ -158,9 +172,14 @@ func (q *queue) begin(externalID string) {
 		return
 	}
 	q.begun = true
-	q.push(&pluginv1.Frame{Time: timestamppb.New(time.Now()), Body: &pluginv1.Frame_Started{
-		Started: &pluginv1.Started{ExternalId: clip(externalID, 256)},
-	}}, itemCost)
+	s, weight := &pluginv1.Started{ExternalId: clip(externalID, 256)}, itemCost
+	if len(q.facts) > 0 {
+		s.Facts, q.facts = boundFacts(q.facts), nil
+		for name, value := range s.Facts {
+			weight += len(name) + len(value)
+		}
+	}
+	q.push(&pluginv1.Frame{Time: timestamppb.New(time.Now()), Body: &pluginv1.Frame_Started{Started: s}}, weight)
 }
 
 func (q *queue) push(f *pluginv1.Frame, weight int) {

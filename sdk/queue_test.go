@@ -92,15 +92,21 @@ func TestQueueKeepsOrder(t *testing.T) {
 
 func checkFrames(t *rapid.T, frames []*pluginv1.Frame, wrote [2]bytes.Buffer, events int) {
 	var got [2]bytes.Buffer
+	started := 0
 	for i, f := range frames {
 		if f.Seq != uint64(i+1) {
 			t.Fatalf("frame %d has number %d", i+1, f.Seq)
 		}
-		if (f.GetStarted() != nil) != (i == 0) || (f.GetExited() != nil) != (i == len(frames)-1) {
+		if (f.GetExited() != nil) != (i == len(frames)-1) {
 			t.Fatalf("frame %d of %d is %T", i+1, len(frames), f.Body)
 		}
-		if f.GetEvent() != nil {
+		switch {
+		case f.GetEvent() != nil:
 			events--
+		case f.GetStarted() != nil:
+			started++
+		case started != 1:
+			t.Fatalf("frame %d is %T after %d Started", i+1, f.Body, started)
 		}
 		if o := f.GetOutput(); o != nil {
 			buf := &got[o.Stream-stdout]

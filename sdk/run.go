@@ -25,8 +25,14 @@ type Stats struct {
 // never calls it has begun with its first output, or when Run returns.
 func (r *Run) Started(externalID string) { r.a.queue.started(externalID) }
 
+// Facts says what is to be kept with the record of the attempt for as long as that is: what the work was
+// granted, what it runs on. It is for a [SelfStarter], before Started; what comes later is not kept. A second
+// call adds to the first. At most 32 facts are kept, in the order of their names, with names of at most 64
+// bytes and 16 KiB in all; what is cut off ends in dots.
+func (r *Run) Facts(facts map[string]string) { r.a.queue.tell(facts) }
+
 // Event tells something worth knowing, such as that an image was pulled. The name is a word; the
-// message may be empty; at most 32 attributes are sent.
+// message may be empty; at most 32 attributes are sent. It may come before Started.
 func (r *Run) Event(name, message string, attrs map[string]string) {
 	r.a.event(name, message, attrs)
 }

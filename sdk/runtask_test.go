@@ -3,6 +3,7 @@ package sdk_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -100,6 +101,42 @@ func TestSelfStarters(t *testing.T) {
 				t.Errorf("the first frame is %v", f)
 			}
 		})
+	}
+}
+
+// What an attempt tells before its work begins does not begin it.
+func TestFactsGoWithStarted(t *testing.T) {
+	many := map[string]string{"": "unnamed", strings.Repeat("n", 100): "long", "bad": "\xff"}
+	for i := range 40 {
+		many[fmt.Sprintf("f%02d", i)] = strings.Repeat("x", 1000)
+	}
+	client := sdktest.Serve(t, runner{build: func(context.Context, *sdk.Build) (sdk.Task, error) {
+		return lateTask{func(_ context.Context, run *sdk.Run) error {
+			run.Event("compiling", "", nil)
+			run.Facts(map[string]string{"module": "a", "bad": "x"})
+			run.Facts(many)
+			run.Started("pid 1")
+			run.Facts(map[string]string{"late": "x"})
+			return nil
+		}}, nil
+	}})
+	run := startRun(t, client, runRequest("r"))
+	if f, err := run.next(); err != nil || f.GetEvent().GetName() != "compiling" {
+		t.Fatalf("the first frame is %v, %v", f, err)
+	}
+	s := run.started(t)
+	size := 0
+	for name, value := range s.Facts {
+		size += len(name) + len(value)
+	}
+	if s.ExternalId != "pid 1" || len(s.Facts) > 32 || size > 16<<10 || size < 16<<10-100 {
+		t.Errorf("%q with %d facts of %d bytes", s.ExternalId, len(s.Facts), size)
+	}
+	if s.Facts["bad"] != "\uFFFD" || len(s.Facts["f00"]) != 1000 || s.Facts["late"] != "" {
+		t.Errorf("facts %q", s.Facts)
+	}
+	if last := s.Facts["f16"]; !strings.HasSuffix(last, "x...") {
+		t.Errorf("the last fact that fits is %q", last)
 	}
 }
 

@@ -155,6 +155,9 @@ type Run struct {
 	StderrBytes int64     `json:"stderrBytes"`
 	Dropped     int64     `json:"droppedBytes,omitempty"` // written but not kept
 	OutputRef   []byte    `json:"-"`                      // where the output store keeps it; opaque
+
+	// Facts are what the runner told when the run began, such as what it was granted. At most 32.
+	Facts map[string]string `json:"facts,omitempty"`
 }
 
 // Active reports whether the run has not ended.

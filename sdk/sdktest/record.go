@@ -58,6 +58,7 @@ func (r *record) frame(f *pluginv1.Frame) {
 			r.problem("frame %d is a second Started", f.Seq)
 		}
 		r.started = b.Started
+		r.facts(f.Seq, b.Started.Facts)
 	case *pluginv1.Frame_Output:
 		r.output(f.Seq, b.Output)
 	case *pluginv1.Frame_Exited:
@@ -66,6 +67,20 @@ func (r *record) frame(f *pluginv1.Frame) {
 		r.problem("frame %d is a gap of %d bytes although the reader kept up", f.Seq, b.Gap.Bytes)
 	case *pluginv1.Frame_Heartbeat:
 		r.beats++
+	}
+}
+
+func (r *record) facts(seq uint64, facts map[string]string) {
+	const most, longest, all = 32, 64, 16 << 10
+	size := 0
+	for name, value := range facts {
+		if len(name) < 1 || len(name) > longest {
+			r.problem("frame %d has a fact whose name has %d bytes, want 1 to %d", seq, len(name), longest)
+		}
+		size += len(name) + len(value)
+	}
+	if len(facts) > most || size > all {
+		r.problem("frame %d has %d facts of %d bytes, want at most %d and %d", seq, len(facts), size, most, all)
 	}
 }
 

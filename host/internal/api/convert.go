@@ -113,7 +113,7 @@ func runToWire(r *task.Run) *taskv1.Run {
 		Attempt: count(r.Attempt), Generation: r.Generation, RunId: string(r.RunID), Runner: r.Runner,
 		Workload: r.Workload, Phase: string(r.Phase), StartedAt: timeToWire(r.StartedAt), FinishedAt: timeToWire(r.FinishedAt),
 		ExitCode: exitCodeToWire(r.ExitCode), Signal: r.Signal, Error: failureToWire(r.Error),
-		StdoutBytes: size(r.StdoutBytes), StderrBytes: size(r.StderrBytes), DroppedBytes: size(r.Dropped),
+		StdoutBytes: size(r.StdoutBytes), StderrBytes: size(r.StderrBytes), DroppedBytes: size(r.Dropped), Facts: r.Facts,
 	}
 }
 

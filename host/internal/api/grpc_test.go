@@ -118,6 +118,7 @@ func TestStatusAndRunCrossTheWireWhole(t *testing.T) {
 	r := task.Run{
 		Attempt: 1, Generation: 2, RunID: "id", Runner: "r", Workload: "w", Phase: task.LostRun, StartedAt: now, FinishedAt: now,
 		ExitCode: &code, Signal: "SIGTERM", Error: failure, StdoutBytes: 1, StderrBytes: 2, Dropped: 3, OutputRef: []byte{1},
+		Facts: map[string]string{"module": "sha256:0"},
 	}
 	m := task.Metadata{
 		Name: "n", UID: task.NewUID(now), Generation: 1, ResourceVersion: "v", CreationTimestamp: now, DeletionTimestamp: now,

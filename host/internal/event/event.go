@@ -76,7 +76,7 @@ func (r Record) Events() []Event {
 	case Removed:
 		add(TaskRemoved)
 	}
-	if o := r.Task.Status.Outcome; o != nil && r.Kind != Removed && r.Kind != Pruned && r.Kind != Updated {
+	if o := r.Task.Status.Outcome; o != nil && r.Kind != Removed && r.Kind != Pruned && r.Kind != Updated && r.Kind != Noted {
 		f := add(TaskFinished)
 		f.Outcome, f.Reason = o.Kind, o.Reason
 	}

@@ -19,6 +19,7 @@ const (
 	Finished                 // the task ended without an attempt ending
 	Pruned                   // runs up to and including attempt Through were forgotten
 	Removed                  // the task was forgotten, with its runs
+	Noted                    // the attempt that runs has told facts about itself
 )
 
 // A Record is one durable fact about one task, as images of what it left behind: whoever applies

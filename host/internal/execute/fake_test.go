@@ -99,6 +99,7 @@ type bundle struct {
 	x       *execute.Executor
 	runners *fakeRunners
 	outputs *output.Store
+	facts   map[string]string // of the last attempt that told any
 }
 
 func setup(t *testing.T, runners ...*fakeRunner) *bundle {
@@ -128,7 +129,9 @@ func newTask(kind string) *task.Task {
 func (b *bundle) attempt(ctx context.Context, t *task.Task, runner string) (r supervisor.Result, stdout, stderr string, started int) {
 	b.t.Helper()
 	run := &task.Run{Attempt: t.Status.Attempt + 1, RunID: "r-s-1", Runner: runner}
-	r = b.x.Run(ctx, supervisor.Attempt{Task: t, Run: run, Started: func() { started++ }})
+	r = b.x.Run(ctx, supervisor.Attempt{
+		Task: t, Run: run, Started: func() { started++ }, Facts: func(facts map[string]string) { b.facts = facts },
+	})
 	rd := b.outputs.Follow(output.Key{UID: t.Metadata.UID, Attempt: run.Attempt}, r.OutputRef, task.Cursor{}, output.Filter{})
 	defer rd.Close()
 	var out [3]strings.Builder

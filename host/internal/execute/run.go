@@ -45,7 +45,7 @@ func (x *Executor) throughRunner(ctx context.Context, a supervisor.Attempt, w *o
 	}
 	exit, err := runner.Run(ctx, plugin.Attempt{
 		RunID: a.Run.RunID, Handle: handle(a.Task), Number: a.Run.Attempt, Task: a.Task, StopGrace: x.StopGrace,
-	}, &sink{writer: w, started: a.Started})
+	}, &sink{writer: w, started: a.Started, facts: a.Facts})
 	if err != nil {
 		return resultOfError(err)
 	}
@@ -125,9 +125,15 @@ func failed(end policy.End, reason task.Reason, message string) supervisor.Resul
 type sink struct {
 	writer  *output.Writer
 	started func()
+	facts   func(map[string]string)
 }
 
-func (s *sink) Started(string) { s.started() }
+func (s *sink) Started(_ string, facts map[string]string) {
+	if len(facts) > 0 {
+		s.facts(facts)
+	}
+	s.started()
+}
 
 func (s *sink) Output(stream task.Stream, offset int64, data []byte, at time.Time) {
 	s.writer.Write(stream, offset, data, at)

@@ -93,7 +93,7 @@ func TestAttemptReachesRunnerAndOutput(t *testing.T) {
 	var asked plugin.Attempt
 	r := &fakeRunner{name: "a", run: func(_ context.Context, a plugin.Attempt, s plugin.Sink) (plugin.Exit, error) {
 		asked = a
-		s.Started("pid 1")
+		s.Started("pid 1", map[string]string{"pid": "1"})
 		s.Output(task.Stdout, 0, []byte("hello "), time.Now())
 		s.Output(task.Stderr, 0, []byte("oh"), time.Now())
 		s.Gap(task.Stdout, 6, 10, "the plugin dropped them")
@@ -102,12 +102,16 @@ func TestAttemptReachesRunnerAndOutput(t *testing.T) {
 	}}
 	tk := newTask("Subprocess")
 	tk.Status.Attempt = 3
-	got, stdout, stderr, started := setup(t, r).attempt(t.Context(), tk, "a")
+	b := setup(t, r)
+	got, stdout, stderr, started := b.attempt(t.Context(), tk, "a")
 	if asked.Number != 4 || asked.RunID != "r-s-1" || asked.Task != tk || asked.StopGrace != 3*time.Second || asked.Handle != tk.Metadata.UID.String()+"/2" {
 		t.Errorf("asked with %+v", asked)
 	}
 	if stdout != "hello <gap: the plugin dropped them>world" || stderr != "oh" || started != 1 {
 		t.Errorf("stdout %q, stderr %q, started %d times", stdout, stderr, started)
+	}
+	if b.facts["pid"] != "1" {
+		t.Errorf("facts %q", b.facts)
 	}
 	if got.Stdout != 21 || got.Stderr != 2 || got.Dropped != 10 || len(got.OutputRef) == 0 {
 		t.Errorf("got %+v, want 21 and 2 bytes, 10 of them dropped", got)

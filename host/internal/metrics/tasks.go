@@ -124,7 +124,7 @@ func (t *tasks) record(r *event.Record) {
 		t.began(r.Run)
 	case event.Ended:
 		t.ended(r)
-	case event.Pruned, event.Removed:
+	case event.Pruned, event.Removed, event.Noted:
 		return
 	}
 	o := r.Task.Status.Outcome

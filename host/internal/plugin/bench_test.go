@@ -12,7 +12,7 @@ import (
 // nothing is a Sink that keeps nothing.
 type nothing struct{}
 
-func (nothing) Started(string)                               {}
+func (nothing) Started(string, map[string]string)            {}
 func (nothing) Output(task.Stream, int64, []byte, time.Time) {}
 func (nothing) Gap(task.Stream, int64, int64, string)        {}
 

@@ -14,6 +14,9 @@ import (
 // Bounds of what a frame may carry beside output.
 const (
 	maxExternalID = 256
+	maxFacts      = 32
+	maxFactName   = 64
+	maxFactText   = 16 << 10 // names and values together
 	maxToken      = 4 << 10
 	maxEventText  = 4 << 10
 	maxAttributes = 32
@@ -66,8 +69,29 @@ func (fs *frames) takeStarted(s *pluginv1.Started, at *attempt) error {
 	case len(s.GetExternalId()) > maxExternalID || len(s.GetRecoveryToken()) > maxToken:
 		return fmt.Errorf("frame %d: the id or the token of Started is too long", fs.seq)
 	}
+	if err := checkFacts(s.GetFacts()); err != nil {
+		return fmt.Errorf("frame %d: %w", fs.seq, err)
+	}
 	fs.started = true
-	at.sink.Started(s.GetExternalId())
+	at.sink.Started(s.GetExternalId(), s.GetFacts())
+	return nil
+}
+
+// checkFacts checks what is to be kept with the record of a run.
+func checkFacts(facts map[string]string) error {
+	if len(facts) > maxFacts {
+		return fmt.Errorf("%d facts, at most %d are allowed", len(facts), maxFacts)
+	}
+	size := 0
+	for name, value := range facts {
+		if len(name) < 1 || len(name) > maxFactName {
+			return fmt.Errorf("the name of a fact has %d bytes, 1 to %d are allowed", len(name), maxFactName)
+		}
+		size += len(name) + len(value)
+	}
+	if size > maxFactText {
+		return fmt.Errorf("facts of %d bytes, at most %d are allowed", size, maxFactText)
+	}
 	return nil
 }
 

@@ -32,8 +32,8 @@ type Attempt struct {
 //
 // A Sink that is an [Events] is told events and resource use as well.
 type Sink interface {
-	// Started is called at most once, before everything else but Event.
-	Started(externalID string)
+	// Started is called at most once, before all output. The facts are within their bounds; nil means none.
+	Started(externalID string, facts map[string]string)
 	// Output is a piece of a stream, 1 to 32768 bytes. Offsets of a stream join without holes.
 	Output(s task.Stream, offset int64, data []byte, at time.Time)
 	// Gap stands where n bytes of a stream were lost.

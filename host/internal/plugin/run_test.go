@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,11 @@ func TestGoodStreamsAreTold(t *testing.T) {
 			t.Errorf("%q: output %q, gaps %d, exit %+v, error %v; want %+v", do, r.text(), r.gaps, got.exit, got.err, want)
 		}
 	}
+	r, c := run(t.Context(), p, "facts")
+	within(t, 10*time.Second, c)
+	if !maps.Equal(r.facts, map[string]string{"module": "sha256:0", "empty": ""}) {
+		t.Errorf("facts %q", r.facts)
+	}
 	if s := b.of("g"); s.Generation != 1 {
 		t.Errorf("good streams cost %d generations", s.Generation)
 	}
@@ -51,7 +57,7 @@ func TestBrokenStreamsLoseTheRun(t *testing.T) {
 		"overlap": "goes on at", "nothing": "0 bytes", "chunk": "33792 bytes", "oversize": "larger than max",
 		"exited2": "after Exited", "after": "after Exited", "noresult": "no result", "badresult": "no result",
 		"unstarted": "without Started", "less": "counts 1 bytes", "noexit": "without Exited", "badstream": "no stream",
-		"error": "odd",
+		"error": "odd", "fact0": "0 bytes, 1 to 64", "factname": "65 bytes", "factsize": "16385 bytes",
 	} {
 		p := b.awaitReady("bad")
 		generation := p.Generation()

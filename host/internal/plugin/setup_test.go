@@ -333,6 +333,7 @@ func work(do string) *task.Task {
 // A recorder is a Sink that keeps everything.
 type recorder struct {
 	started chan struct{}
+	facts   map[string]string // to be read after started
 	mu      sync.Mutex
 	out     strings.Builder
 	gaps    int64
@@ -344,7 +345,10 @@ func newRecorder() *recorder {
 	return &recorder{started: make(chan struct{}), first: make(chan struct{})}
 }
 
-func (r *recorder) Started(string) { close(r.started) }
+func (r *recorder) Started(_ string, facts map[string]string) {
+	r.facts = facts
+	close(r.started)
+}
 
 func (r *recorder) Output(_ task.Stream, _ int64, data []byte, _ time.Time) {
 	r.mu.Lock()

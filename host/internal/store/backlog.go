@@ -91,6 +91,9 @@ func estimate(records []event.Record) int {
 		n += status
 		if r.Run != nil {
 			n += run
+			for k, v := range r.Run.Facts {
+				n += len(k) + len(v)
+			}
 		}
 		if r.Task == nil || r.Kind != event.Accepted && !r.Respec {
 			continue

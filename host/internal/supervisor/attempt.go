@@ -135,6 +135,25 @@ func (m *machine) runID(e *entry, n int) task.RunID {
 	return task.RunID(fmt.Sprintf("%s-%s-%d", e.task.Status.Runner, e.task.Spec.Slot, seq))
 }
 
+// noted is the input that an attempt has told facts about itself.
+type noted struct {
+	uid     task.UID
+	attempt int
+	facts   map[string]string
+}
+
+// apply records them at once: of an attempt that is lost, people want to know what it could do.
+func (in noted) apply(m *machine) {
+	e := m.entries[in.uid]
+	if e == nil || e.state != running || e.run.Attempt != in.attempt {
+		return // abandoned at shutdown
+	}
+	run := *e.run
+	run.Facts = in.facts
+	e.run = &run
+	m.record(e, event.Noted, e.run, nil)
+}
+
 // ended is the input that an attempt is gone.
 type ended struct {
 	uid     task.UID

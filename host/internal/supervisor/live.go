@@ -116,7 +116,10 @@ func (s *Supervisor) attempt(f *launch) Result {
 	defer func() { timer.Stop() }()
 	var once sync.Once
 	started := false
-	r := s.executor.Run(d.ctx, Attempt{Task: f.task, Run: f.run, Started: func() {
+	told := func(facts map[string]string) {
+		s.send(noted{uid: f.task.Metadata.UID, attempt: f.run.Attempt, facts: facts})
+	}
+	r := s.executor.Run(d.ctx, Attempt{Task: f.task, Run: f.run, Facts: told, Started: func() {
 		once.Do(func() {
 			started = true
 			if timer.Stop() && spec.Timeout > 0 {

@@ -30,7 +30,7 @@ func TestPromisesHoldWhateverHappens(t *testing.T) {
 			a := &actor{w: w}
 			t.Repeat(map[string]func(*rapid.T){
 				"submit": a.submit, "submit2": a.submit, "apply": a.apply, "stop": a.stop,
-				"commit": a.commit, "commit2": a.commit, "build": a.build, "build2": a.build, "end": a.end, "end2": a.end,
+				"commit": a.commit, "commit2": a.commit, "build": a.build, "build2": a.build, "end": a.end, "end2": a.end, "note": a.note,
 				"time": a.time, "runners": a.runners, "forget": a.forget, "crash": a.crash,
 				"": func(t *rapid.T) {
 					if err := w.err(); err != nil {
@@ -123,6 +123,15 @@ func (a *actor) end(t *rapid.T) {
 		{End: policy.Success}, {End: policy.Failure}, {End: policy.Failure}, {End: policy.TimedOut}, {End: policy.Fatal}, {End: policy.Panicked},
 		{End: policy.LostPlugin}, {End: policy.LostPlugin, Down: true}, {End: policy.LostPlugin, RetryAfter: time.Second},
 	}).Draw(t, "result"))
+}
+
+func (a *actor) note(t *rapid.T) {
+	if len(a.w.running) == 0 {
+		t.Skip()
+	}
+	uids := slices.SortedFunc(maps.Keys(a.w.running), func(x, y task.UID) int { return slices.Compare(x[:], y[:]) })
+	uid := uids[rapid.IntRange(0, len(uids)-1).Draw(t, "which")]
+	a.w.do(noted{uid: uid, attempt: a.w.running[uid].run.Attempt, facts: map[string]string{"a": "b"}})
 }
 
 func (a *actor) time(t *rapid.T) {

@@ -65,6 +65,9 @@ type Attempt struct {
 	Task    *task.Task
 	Run     *task.Run
 	Started func() // to be called when the work has begun: the timeout runs from here
+	// Facts are kept with the run. It is to be called at most once, by the goroutine that called Run, with what is
+	// not changed any more.
+	Facts func(map[string]string)
 }
 
 // A Result says how an attempt ended.

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -184,6 +185,38 @@ func TestRetriesWaitForBackoffAndEndExhausted(t *testing.T) {
 		}
 		if got.Status.Attempt != 3 || got.Status.Outcome.Message != "exit status 1" {
 			t.Errorf("attempt %d, message %q", got.Status.Attempt, got.Status.Outcome.Message)
+		}
+	})
+}
+
+// What an attempt tells is on disk while it runs, so that a crash does not lose it, and stays there.
+func TestFactsAreKeptWithTheirRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup(t, Options{})
+		b.run = func(_ context.Context, a Attempt) Result {
+			a.Facts(map[string]string{"module": fmt.Sprint("sha256:", a.Run.Attempt)})
+			a.Started()
+			time.Sleep(time.Second)
+			if a.Run.Attempt == 1 {
+				return Result{End: policy.Failure}
+			}
+			return Result{End: policy.Success}
+		}
+		b.submit("a", func(s *task.Spec) { s.Restart.Policy = task.OnFailure })
+		b.wait("a")
+		var got []string
+		for _, r := range b.records {
+			if r.Run != nil {
+				got = append(got, fmt.Sprint(r.Kind, r.Run.Attempt, r.Run.Active(), r.Run.Facts["module"]))
+			}
+		}
+		want := []string{}
+		for i := 1; i <= 2; i++ {
+			fact := fmt.Sprint("sha256:", i)
+			want = append(want, fmt.Sprint(event.Started, i, true, ""), fmt.Sprint(event.Noted, i, true, fact), fmt.Sprint(event.Ended, i, false, fact))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("records\n%q, want\n%q", got, want)
 		}
 	})
 }

@@ -167,7 +167,7 @@ func (w *world) writeRun(s *stored, r event.Record) {
 		}
 		w.runIDs[r.Run.RunID] = true
 		s.runs = append(s.runs, r.Run)
-	case event.Ended:
+	case event.Ended, event.Noted:
 		if len(s.runs) == 0 || s.runs[len(s.runs)-1].Attempt != r.Run.Attempt || !s.runs[len(s.runs)-1].Active() {
 			w.fail("task %s: attempt %d ended without running", r.Task.Metadata.Name, r.Run.Attempt)
 			return

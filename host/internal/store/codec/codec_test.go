@@ -53,6 +53,7 @@ func wholeRun() task.Run {
 		Attempt: 1 << 40, Generation: 2, RunID: "r-s-1", Runner: "wasm", Workload: "acme.dev/v1 Probe", Phase: task.LostRun,
 		StartedAt: at, FinishedAt: at.Add(time.Hour), ExitCode: &code, Signal: "SIGTERM", Error: &task.Failure{Reason: task.ReasonLost},
 		StdoutBytes: 1 << 50, StderrBytes: 2, Dropped: 3, OutputRef: []byte{0, 0xff},
+		Facts: map[string]string{"module": "sha256:0", "mounts": "", "": "ü\xff"},
 	}
 }
 

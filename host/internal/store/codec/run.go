@@ -19,6 +19,7 @@ const (
 	runStderr     number = 13
 	runDropped    number = 14
 	runOutputRef  number = 15
+	runFacts      number = 16
 	runImage      number = 30
 )
 
@@ -39,6 +40,7 @@ func AppendRun(b []byte, r *task.Run, m *Image) []byte {
 	b = putInt(b, runStderr, r.StderrBytes)
 	b = putInt(b, runDropped, r.Dropped)
 	b = putText(b, runOutputRef, r.OutputRef)
+	b = putMap(b, runFacts, r.Facts)
 	if m == nil {
 		return b
 	}
@@ -86,6 +88,8 @@ func runField(r *task.Run, f *field) error {
 		r.Dropped = int64(f.val)
 	case runOutputRef:
 		r.OutputRef = f.bytes()
+	case runFacts:
+		err = f.entry(&r.Facts)
 	}
 	return err
 }

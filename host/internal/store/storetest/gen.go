@@ -119,6 +119,16 @@ func (h *History) Start(uid task.UID) event.Record {
 	return h.record(r)
 }
 
+// Note gives facts to the attempt that runs.
+func (h *History) Note(uid task.UID, facts map[string]string) event.Record {
+	r := h.next(event.Noted, uid)
+	run := h.runs[uid]
+	run.Facts = facts
+	r.Run = &run
+	h.runs[uid] = run
+	return h.record(r)
+}
+
 // End ends the attempt that runs, and the task with it if final.
 func (h *History) End(uid task.UID, final bool) event.Record {
 	r := h.next(event.Ended, uid)
@@ -200,6 +210,8 @@ func (h *History) Draw(t *rapid.T) event.Record {
 		return h.Prune(uid, rapid.IntRange(1, run.Attempt).Draw(t, "through"))
 	case pick == 3 && status.Done():
 		return h.Remove(uid)
+	case active && run.Facts == nil && pick > 6:
+		return h.Note(uid, map[string]string{"module": "sha256:0", "mounts": strings.Repeat("m", 10*pick)})
 	case active:
 		return h.End(uid, pick%2 == 0)
 	case status.Done():

@@ -167,6 +167,10 @@ func started() *frame {
 	return &frame{Body: &pluginv1.Frame_Started{Started: &pluginv1.Started{ExternalId: "x1"}}}
 }
 
+func factual(facts map[string]string) *frame {
+	return &frame{Body: &pluginv1.Frame_Started{Started: &pluginv1.Started{Facts: facts}}}
+}
+
 func output(offset uint64, data string) *frame {
 	return &frame{Body: &pluginv1.Frame_Output{Output: &pluginv1.Output{
 		Stream: pluginv1.Stream_STREAM_STDOUT, Offset: offset, Data: []byte(data),
@@ -186,6 +190,10 @@ var scripts = map[string][]*frame{
 	"seq":         {started(), {Seq: 7, Body: output(0, "x").Body}, exited(ok, 1)},
 	"seq0":        {{Seq: 2, Body: started().Body}},
 	"early":       {output(0, "x"), started(), exited(ok, 1)},
+	"facts":       {factual(map[string]string{"module": "sha256:0", "empty": ""}), exited(ok, 0)},
+	"fact0":       {factual(map[string]string{"": "x"}), exited(ok, 0)},
+	"factname":    {factual(map[string]string{strings.Repeat("n", 65): "x"}), exited(ok, 0)},
+	"factsize":    {factual(map[string]string{"n": strings.Repeat("x", 16<<10)}), exited(ok, 0)},
 	"started2":    {started(), started(), exited(ok, 0)},
 	"hole":        {started(), output(5, "x"), exited(ok, 6)},
 	"overlap":     {started(), output(0, "xx"), output(1, "x"), exited(ok, 3)},

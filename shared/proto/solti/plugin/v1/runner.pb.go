@@ -1178,7 +1178,7 @@ type Frame_Gap struct {
 }
 
 type Frame_Event struct {
-	// Something worth telling, any number of times.
+	// Something worth telling, any number of times, also before Started.
 	Event *Event `protobuf:"bytes,6,opt,name=event,proto3,oneof"`
 }
 
@@ -1219,6 +1219,9 @@ type Started struct {
 	// Opaque token for Recover, beside the run id. At most 4 KiB. Empty means that the run id is
 	// enough, or that the run cannot be recovered.
 	RecoveryToken []byte `protobuf:"bytes,2,opt,name=recovery_token,json=recoveryToken,proto3" json:"recovery_token,omitempty"`
+	// What is to be kept with the record of the run, such as what it was granted and what runs it. At
+	// most 32, with names of 1 to 64 bytes, and 16 KiB in all.
+	Facts         map[string]string `protobuf:"bytes,3,rep,name=facts,proto3" json:"facts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1263,6 +1266,13 @@ func (x *Started) GetExternalId() string {
 func (x *Started) GetRecoveryToken() []byte {
 	if x != nil {
 		return x.RecoveryToken
+	}
+	return nil
+}
+
+func (x *Started) GetFacts() map[string]string {
+	if x != nil {
+		return x.Facts
 	}
 	return nil
 }
@@ -2853,11 +2863,16 @@ const file_solti_plugin_v1_runner_proto_rawDesc = "" +
 	"\x05stats\x18\a \x01(\v2\x16.solti.plugin.v1.StatsH\x00R\x05stats\x12:\n" +
 	"\theartbeat\x18\b \x01(\v2\x1a.solti.plugin.v1.HeartbeatH\x00R\theartbeat\x121\n" +
 	"\x06exited\x18\t \x01(\v2\x17.solti.plugin.v1.ExitedH\x00R\x06exitedB\x06\n" +
-	"\x04body\"Q\n" +
+	"\x04body\"\xc6\x01\n" +
 	"\aStarted\x12\x1f\n" +
 	"\vexternal_id\x18\x01 \x01(\tR\n" +
 	"externalId\x12%\n" +
-	"\x0erecovery_token\x18\x02 \x01(\fR\rrecoveryToken\"e\n" +
+	"\x0erecovery_token\x18\x02 \x01(\fR\rrecoveryToken\x129\n" +
+	"\x05facts\x18\x03 \x03(\v2#.solti.plugin.v1.Started.FactsEntryR\x05facts\x1a8\n" +
+	"\n" +
+	"FactsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"e\n" +
 	"\x06Output\x12/\n" +
 	"\x06stream\x18\x01 \x01(\x0e2\x17.solti.plugin.v1.StreamR\x06stream\x12\x16\n" +
 	"\x06offset\x18\x02 \x01(\x04R\x06offset\x12\x12\n" +
@@ -3010,7 +3025,7 @@ func file_solti_plugin_v1_runner_proto_rawDescGZIP() []byte {
 }
 
 var file_solti_plugin_v1_runner_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_solti_plugin_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_solti_plugin_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_solti_plugin_v1_runner_proto_goTypes = []any{
 	(Stream)(0),                   // 0: solti.plugin.v1.Stream
 	(Result)(0),                   // 1: solti.plugin.v1.Result
@@ -3061,27 +3076,28 @@ var file_solti_plugin_v1_runner_proto_goTypes = []any{
 	nil,                           // 46: solti.plugin.v1.NameResponse.LabelsEntry
 	nil,                           // 47: solti.plugin.v1.BuildContext.EnvEntry
 	nil,                           // 48: solti.plugin.v1.RunTaskRequest.EnvEntry
-	nil,                           // 49: solti.plugin.v1.Event.AttributesEntry
-	nil,                           // 50: solti.plugin.v1.HealthResponse.AttributesEntry
-	(*v1.Task)(nil),               // 51: solti.task.v1.Task
-	(*v1.FieldViolation)(nil),     // 52: solti.task.v1.FieldViolation
-	(*durationpb.Duration)(nil),   // 53: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 54: google.protobuf.Timestamp
+	nil,                           // 49: solti.plugin.v1.Started.FactsEntry
+	nil,                           // 50: solti.plugin.v1.Event.AttributesEntry
+	nil,                           // 51: solti.plugin.v1.HealthResponse.AttributesEntry
+	(*v1.Task)(nil),               // 52: solti.task.v1.Task
+	(*v1.FieldViolation)(nil),     // 53: solti.task.v1.FieldViolation
+	(*durationpb.Duration)(nil),   // 54: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 55: google.protobuf.Timestamp
 }
 var file_solti_plugin_v1_runner_proto_depIdxs = []int32{
 	7,  // 0: solti.plugin.v1.NameResponse.kinds:type_name -> solti.plugin.v1.KindInfo
 	46, // 1: solti.plugin.v1.NameResponse.labels:type_name -> solti.plugin.v1.NameResponse.LabelsEntry
 	8,  // 2: solti.plugin.v1.NameResponse.limits:type_name -> solti.plugin.v1.Limits
-	51, // 3: solti.plugin.v1.SupportsRequest.task:type_name -> solti.task.v1.Task
-	51, // 4: solti.plugin.v1.BuildTaskRequest.task:type_name -> solti.task.v1.Task
+	52, // 3: solti.plugin.v1.SupportsRequest.task:type_name -> solti.task.v1.Task
+	52, // 4: solti.plugin.v1.BuildTaskRequest.task:type_name -> solti.task.v1.Task
 	12, // 5: solti.plugin.v1.BuildTaskRequest.context:type_name -> solti.plugin.v1.BuildContext
 	47, // 6: solti.plugin.v1.BuildContext.env:type_name -> solti.plugin.v1.BuildContext.EnvEntry
-	52, // 7: solti.plugin.v1.BuildTaskResponse.warnings:type_name -> solti.task.v1.FieldViolation
+	53, // 7: solti.plugin.v1.BuildTaskResponse.warnings:type_name -> solti.task.v1.FieldViolation
 	11, // 8: solti.plugin.v1.RunTaskRequest.build:type_name -> solti.plugin.v1.BuildTaskRequest
 	48, // 9: solti.plugin.v1.RunTaskRequest.env:type_name -> solti.plugin.v1.RunTaskRequest.EnvEntry
-	53, // 10: solti.plugin.v1.RunTaskRequest.stop_grace:type_name -> google.protobuf.Duration
+	54, // 10: solti.plugin.v1.RunTaskRequest.stop_grace:type_name -> google.protobuf.Duration
 	16, // 11: solti.plugin.v1.RunTaskResponse.frames:type_name -> solti.plugin.v1.Frame
-	54, // 12: solti.plugin.v1.Frame.time:type_name -> google.protobuf.Timestamp
+	55, // 12: solti.plugin.v1.Frame.time:type_name -> google.protobuf.Timestamp
 	17, // 13: solti.plugin.v1.Frame.started:type_name -> solti.plugin.v1.Started
 	18, // 14: solti.plugin.v1.Frame.output:type_name -> solti.plugin.v1.Output
 	19, // 15: solti.plugin.v1.Frame.gap:type_name -> solti.plugin.v1.Gap
@@ -3089,57 +3105,58 @@ var file_solti_plugin_v1_runner_proto_depIdxs = []int32{
 	21, // 17: solti.plugin.v1.Frame.stats:type_name -> solti.plugin.v1.Stats
 	22, // 18: solti.plugin.v1.Frame.heartbeat:type_name -> solti.plugin.v1.Heartbeat
 	23, // 19: solti.plugin.v1.Frame.exited:type_name -> solti.plugin.v1.Exited
-	0,  // 20: solti.plugin.v1.Output.stream:type_name -> solti.plugin.v1.Stream
-	0,  // 21: solti.plugin.v1.Gap.stream:type_name -> solti.plugin.v1.Stream
-	49, // 22: solti.plugin.v1.Event.attributes:type_name -> solti.plugin.v1.Event.AttributesEntry
-	53, // 23: solti.plugin.v1.Stats.cpu_time:type_name -> google.protobuf.Duration
-	1,  // 24: solti.plugin.v1.Exited.result:type_name -> solti.plugin.v1.Result
-	2,  // 25: solti.plugin.v1.StopTaskRequest.reason:type_name -> solti.plugin.v1.StopReason
-	53, // 26: solti.plugin.v1.StopTaskRequest.grace:type_name -> google.protobuf.Duration
-	52, // 27: solti.plugin.v1.ConfigureResponse.warnings:type_name -> solti.task.v1.FieldViolation
-	3,  // 28: solti.plugin.v1.HealthResponse.state:type_name -> solti.plugin.v1.HealthState
-	50, // 29: solti.plugin.v1.HealthResponse.attributes:type_name -> solti.plugin.v1.HealthResponse.AttributesEntry
-	4,  // 30: solti.plugin.v1.DrainRequest.mode:type_name -> solti.plugin.v1.DrainMode
-	53, // 31: solti.plugin.v1.DrainRequest.deadline:type_name -> google.protobuf.Duration
-	34, // 32: solti.plugin.v1.AttachRequest.acknowledged:type_name -> solti.plugin.v1.Offsets
-	16, // 33: solti.plugin.v1.AttachResponse.frames:type_name -> solti.plugin.v1.Frame
-	11, // 34: solti.plugin.v1.RecoverRequest.build:type_name -> solti.plugin.v1.BuildTaskRequest
-	34, // 35: solti.plugin.v1.RecoverRequest.acknowledged:type_name -> solti.plugin.v1.Offsets
-	34, // 36: solti.plugin.v1.AckRequest.offsets:type_name -> solti.plugin.v1.Offsets
-	45, // 37: solti.plugin.v1.ListResponse.runs:type_name -> solti.plugin.v1.RunInfo
-	5,  // 38: solti.plugin.v1.RunnerService.Name:input_type -> solti.plugin.v1.NameRequest
-	9,  // 39: solti.plugin.v1.RunnerService.Supports:input_type -> solti.plugin.v1.SupportsRequest
-	11, // 40: solti.plugin.v1.RunnerService.BuildTask:input_type -> solti.plugin.v1.BuildTaskRequest
-	14, // 41: solti.plugin.v1.RunnerService.RunTask:input_type -> solti.plugin.v1.RunTaskRequest
-	24, // 42: solti.plugin.v1.RunnerService.StopTask:input_type -> solti.plugin.v1.StopTaskRequest
-	26, // 43: solti.plugin.v1.RunnerService.ReleaseTask:input_type -> solti.plugin.v1.ReleaseTaskRequest
-	28, // 44: solti.plugin.v1.RunnerService.Configure:input_type -> solti.plugin.v1.ConfigureRequest
-	30, // 45: solti.plugin.v1.RunnerService.Health:input_type -> solti.plugin.v1.HealthRequest
-	32, // 46: solti.plugin.v1.RunnerService.Drain:input_type -> solti.plugin.v1.DrainRequest
-	35, // 47: solti.plugin.v1.RunnerService.Attach:input_type -> solti.plugin.v1.AttachRequest
-	37, // 48: solti.plugin.v1.RunnerService.Recover:input_type -> solti.plugin.v1.RecoverRequest
-	39, // 49: solti.plugin.v1.RunnerService.Ack:input_type -> solti.plugin.v1.AckRequest
-	41, // 50: solti.plugin.v1.RunnerService.Signal:input_type -> solti.plugin.v1.SignalRequest
-	43, // 51: solti.plugin.v1.RunnerService.List:input_type -> solti.plugin.v1.ListRequest
-	6,  // 52: solti.plugin.v1.RunnerService.Name:output_type -> solti.plugin.v1.NameResponse
-	10, // 53: solti.plugin.v1.RunnerService.Supports:output_type -> solti.plugin.v1.SupportsResponse
-	13, // 54: solti.plugin.v1.RunnerService.BuildTask:output_type -> solti.plugin.v1.BuildTaskResponse
-	15, // 55: solti.plugin.v1.RunnerService.RunTask:output_type -> solti.plugin.v1.RunTaskResponse
-	25, // 56: solti.plugin.v1.RunnerService.StopTask:output_type -> solti.plugin.v1.StopTaskResponse
-	27, // 57: solti.plugin.v1.RunnerService.ReleaseTask:output_type -> solti.plugin.v1.ReleaseTaskResponse
-	29, // 58: solti.plugin.v1.RunnerService.Configure:output_type -> solti.plugin.v1.ConfigureResponse
-	31, // 59: solti.plugin.v1.RunnerService.Health:output_type -> solti.plugin.v1.HealthResponse
-	33, // 60: solti.plugin.v1.RunnerService.Drain:output_type -> solti.plugin.v1.DrainResponse
-	36, // 61: solti.plugin.v1.RunnerService.Attach:output_type -> solti.plugin.v1.AttachResponse
-	38, // 62: solti.plugin.v1.RunnerService.Recover:output_type -> solti.plugin.v1.RecoverResponse
-	40, // 63: solti.plugin.v1.RunnerService.Ack:output_type -> solti.plugin.v1.AckResponse
-	42, // 64: solti.plugin.v1.RunnerService.Signal:output_type -> solti.plugin.v1.SignalResponse
-	44, // 65: solti.plugin.v1.RunnerService.List:output_type -> solti.plugin.v1.ListResponse
-	52, // [52:66] is the sub-list for method output_type
-	38, // [38:52] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	49, // 20: solti.plugin.v1.Started.facts:type_name -> solti.plugin.v1.Started.FactsEntry
+	0,  // 21: solti.plugin.v1.Output.stream:type_name -> solti.plugin.v1.Stream
+	0,  // 22: solti.plugin.v1.Gap.stream:type_name -> solti.plugin.v1.Stream
+	50, // 23: solti.plugin.v1.Event.attributes:type_name -> solti.plugin.v1.Event.AttributesEntry
+	54, // 24: solti.plugin.v1.Stats.cpu_time:type_name -> google.protobuf.Duration
+	1,  // 25: solti.plugin.v1.Exited.result:type_name -> solti.plugin.v1.Result
+	2,  // 26: solti.plugin.v1.StopTaskRequest.reason:type_name -> solti.plugin.v1.StopReason
+	54, // 27: solti.plugin.v1.StopTaskRequest.grace:type_name -> google.protobuf.Duration
+	53, // 28: solti.plugin.v1.ConfigureResponse.warnings:type_name -> solti.task.v1.FieldViolation
+	3,  // 29: solti.plugin.v1.HealthResponse.state:type_name -> solti.plugin.v1.HealthState
+	51, // 30: solti.plugin.v1.HealthResponse.attributes:type_name -> solti.plugin.v1.HealthResponse.AttributesEntry
+	4,  // 31: solti.plugin.v1.DrainRequest.mode:type_name -> solti.plugin.v1.DrainMode
+	54, // 32: solti.plugin.v1.DrainRequest.deadline:type_name -> google.protobuf.Duration
+	34, // 33: solti.plugin.v1.AttachRequest.acknowledged:type_name -> solti.plugin.v1.Offsets
+	16, // 34: solti.plugin.v1.AttachResponse.frames:type_name -> solti.plugin.v1.Frame
+	11, // 35: solti.plugin.v1.RecoverRequest.build:type_name -> solti.plugin.v1.BuildTaskRequest
+	34, // 36: solti.plugin.v1.RecoverRequest.acknowledged:type_name -> solti.plugin.v1.Offsets
+	34, // 37: solti.plugin.v1.AckRequest.offsets:type_name -> solti.plugin.v1.Offsets
+	45, // 38: solti.plugin.v1.ListResponse.runs:type_name -> solti.plugin.v1.RunInfo
+	5,  // 39: solti.plugin.v1.RunnerService.Name:input_type -> solti.plugin.v1.NameRequest
+	9,  // 40: solti.plugin.v1.RunnerService.Supports:input_type -> solti.plugin.v1.SupportsRequest
+	11, // 41: solti.plugin.v1.RunnerService.BuildTask:input_type -> solti.plugin.v1.BuildTaskRequest
+	14, // 42: solti.plugin.v1.RunnerService.RunTask:input_type -> solti.plugin.v1.RunTaskRequest
+	24, // 43: solti.plugin.v1.RunnerService.StopTask:input_type -> solti.plugin.v1.StopTaskRequest
+	26, // 44: solti.plugin.v1.RunnerService.ReleaseTask:input_type -> solti.plugin.v1.ReleaseTaskRequest
+	28, // 45: solti.plugin.v1.RunnerService.Configure:input_type -> solti.plugin.v1.ConfigureRequest
+	30, // 46: solti.plugin.v1.RunnerService.Health:input_type -> solti.plugin.v1.HealthRequest
+	32, // 47: solti.plugin.v1.RunnerService.Drain:input_type -> solti.plugin.v1.DrainRequest
+	35, // 48: solti.plugin.v1.RunnerService.Attach:input_type -> solti.plugin.v1.AttachRequest
+	37, // 49: solti.plugin.v1.RunnerService.Recover:input_type -> solti.plugin.v1.RecoverRequest
+	39, // 50: solti.plugin.v1.RunnerService.Ack:input_type -> solti.plugin.v1.AckRequest
+	41, // 51: solti.plugin.v1.RunnerService.Signal:input_type -> solti.plugin.v1.SignalRequest
+	43, // 52: solti.plugin.v1.RunnerService.List:input_type -> solti.plugin.v1.ListRequest
+	6,  // 53: solti.plugin.v1.RunnerService.Name:output_type -> solti.plugin.v1.NameResponse
+	10, // 54: solti.plugin.v1.RunnerService.Supports:output_type -> solti.plugin.v1.SupportsResponse
+	13, // 55: solti.plugin.v1.RunnerService.BuildTask:output_type -> solti.plugin.v1.BuildTaskResponse
+	15, // 56: solti.plugin.v1.RunnerService.RunTask:output_type -> solti.plugin.v1.RunTaskResponse
+	25, // 57: solti.plugin.v1.RunnerService.StopTask:output_type -> solti.plugin.v1.StopTaskResponse
+	27, // 58: solti.plugin.v1.RunnerService.ReleaseTask:output_type -> solti.plugin.v1.ReleaseTaskResponse
+	29, // 59: solti.plugin.v1.RunnerService.Configure:output_type -> solti.plugin.v1.ConfigureResponse
+	31, // 60: solti.plugin.v1.RunnerService.Health:output_type -> solti.plugin.v1.HealthResponse
+	33, // 61: solti.plugin.v1.RunnerService.Drain:output_type -> solti.plugin.v1.DrainResponse
+	36, // 62: solti.plugin.v1.RunnerService.Attach:output_type -> solti.plugin.v1.AttachResponse
+	38, // 63: solti.plugin.v1.RunnerService.Recover:output_type -> solti.plugin.v1.RecoverResponse
+	40, // 64: solti.plugin.v1.RunnerService.Ack:output_type -> solti.plugin.v1.AckResponse
+	42, // 65: solti.plugin.v1.RunnerService.Signal:output_type -> solti.plugin.v1.SignalResponse
+	44, // 66: solti.plugin.v1.RunnerService.List:output_type -> solti.plugin.v1.ListResponse
+	53, // [53:67] is the sub-list for method output_type
+	39, // [39:53] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_solti_plugin_v1_runner_proto_init() }
@@ -3163,7 +3180,7 @@ func file_solti_plugin_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_solti_plugin_v1_runner_proto_rawDesc), len(file_solti_plugin_v1_runner_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   46,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

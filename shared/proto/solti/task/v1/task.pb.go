@@ -1314,7 +1314,9 @@ type Run struct {
 	// Bytes written to standard error.
 	StderrBytes uint64 `protobuf:"varint,13,opt,name=stderr_bytes,json=stderrBytes,proto3" json:"stderr_bytes,omitempty"`
 	// Bytes that were written but not kept.
-	DroppedBytes  uint64 `protobuf:"varint,14,opt,name=dropped_bytes,json=droppedBytes,proto3" json:"dropped_bytes,omitempty"`
+	DroppedBytes uint64 `protobuf:"varint,14,opt,name=dropped_bytes,json=droppedBytes,proto3" json:"dropped_bytes,omitempty"`
+	// What the runner told of the run when it began, such as what it was granted. At most 32.
+	Facts         map[string]string `protobuf:"bytes,15,rep,name=facts,proto3" json:"facts,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1447,6 +1449,13 @@ func (x *Run) GetDroppedBytes() uint64 {
 	return 0
 }
 
+func (x *Run) GetFacts() map[string]string {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
 var File_solti_task_v1_task_proto protoreflect.FileDescriptor
 
 const file_solti_task_v1_task_proto_rawDesc = "" +
@@ -1536,7 +1545,7 @@ const file_solti_task_v1_task_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x18\n" +
 	"\amessage\x18\x03 \x01(\tR\amessage\x12;\n" +
 	"\vfinished_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"finishedAt\"\xf9\x03\n" +
+	"finishedAt\"\xe8\x04\n" +
 	"\x03Run\x12\x18\n" +
 	"\aattempt\x18\x01 \x01(\rR\aattempt\x12\x1e\n" +
 	"\n" +
@@ -1556,7 +1565,12 @@ const file_solti_task_v1_task_proto_rawDesc = "" +
 	"\x05error\x18\v \x01(\v2\x16.solti.task.v1.FailureR\x05error\x12!\n" +
 	"\fstdout_bytes\x18\f \x01(\x04R\vstdoutBytes\x12!\n" +
 	"\fstderr_bytes\x18\r \x01(\x04R\vstderrBytes\x12#\n" +
-	"\rdropped_bytes\x18\x0e \x01(\x04R\fdroppedBytesB\f\n" +
+	"\rdropped_bytes\x18\x0e \x01(\x04R\fdroppedBytes\x123\n" +
+	"\x05facts\x18\x0f \x03(\v2\x1d.solti.task.v1.Run.FactsEntryR\x05facts\x1a8\n" +
+	"\n" +
+	"FactsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\f\n" +
 	"\n" +
 	"_exit_code*\x83\x01\n" +
 	"\rRestartPolicy\x12\x1e\n" +
@@ -1608,7 +1622,7 @@ func file_solti_task_v1_task_proto_rawDescGZIP() []byte {
 }
 
 var file_solti_task_v1_task_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_solti_task_v1_task_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_solti_task_v1_task_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_solti_task_v1_task_proto_goTypes = []any{
 	(RestartPolicy)(0),            // 0: solti.task.v1.RestartPolicy
 	(Jitter)(0),                   // 1: solti.task.v1.Jitter
@@ -1631,46 +1645,48 @@ var file_solti_task_v1_task_proto_goTypes = []any{
 	nil,                           // 18: solti.task.v1.Metadata.LabelsEntry
 	nil,                           // 19: solti.task.v1.Metadata.AnnotationsEntry
 	nil,                           // 20: solti.task.v1.Selector.MatchLabelsEntry
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
+	nil,                           // 21: solti.task.v1.Run.FactsEntry
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 23: google.protobuf.Duration
 }
 var file_solti_task_v1_task_proto_depIdxs = []int32{
 	6,  // 0: solti.task.v1.Task.metadata:type_name -> solti.task.v1.Metadata
 	7,  // 1: solti.task.v1.Task.spec:type_name -> solti.task.v1.Spec
 	13, // 2: solti.task.v1.Task.status:type_name -> solti.task.v1.Status
-	21, // 3: solti.task.v1.Metadata.creation_timestamp:type_name -> google.protobuf.Timestamp
-	21, // 4: solti.task.v1.Metadata.deletion_timestamp:type_name -> google.protobuf.Timestamp
+	22, // 3: solti.task.v1.Metadata.creation_timestamp:type_name -> google.protobuf.Timestamp
+	22, // 4: solti.task.v1.Metadata.deletion_timestamp:type_name -> google.protobuf.Timestamp
 	18, // 5: solti.task.v1.Metadata.labels:type_name -> solti.task.v1.Metadata.LabelsEntry
 	19, // 6: solti.task.v1.Metadata.annotations:type_name -> solti.task.v1.Metadata.AnnotationsEntry
 	8,  // 7: solti.task.v1.Spec.workload:type_name -> solti.task.v1.Workload
-	22, // 8: solti.task.v1.Spec.timeout:type_name -> google.protobuf.Duration
-	22, // 9: solti.task.v1.Spec.start_timeout:type_name -> google.protobuf.Duration
+	23, // 8: solti.task.v1.Spec.timeout:type_name -> google.protobuf.Duration
+	23, // 9: solti.task.v1.Spec.start_timeout:type_name -> google.protobuf.Duration
 	9,  // 10: solti.task.v1.Spec.restart:type_name -> solti.task.v1.Restart
 	10, // 11: solti.task.v1.Spec.backoff:type_name -> solti.task.v1.Backoff
 	2,  // 12: solti.task.v1.Spec.admission:type_name -> solti.task.v1.Admission
 	11, // 13: solti.task.v1.Spec.runner_selector:type_name -> solti.task.v1.Selector
 	0,  // 14: solti.task.v1.Restart.policy:type_name -> solti.task.v1.RestartPolicy
-	22, // 15: solti.task.v1.Restart.interval:type_name -> google.protobuf.Duration
-	22, // 16: solti.task.v1.Backoff.first:type_name -> google.protobuf.Duration
-	22, // 17: solti.task.v1.Backoff.max:type_name -> google.protobuf.Duration
+	23, // 15: solti.task.v1.Restart.interval:type_name -> google.protobuf.Duration
+	23, // 16: solti.task.v1.Backoff.first:type_name -> google.protobuf.Duration
+	23, // 17: solti.task.v1.Backoff.max:type_name -> google.protobuf.Duration
 	1,  // 18: solti.task.v1.Backoff.jitter:type_name -> solti.task.v1.Jitter
 	20, // 19: solti.task.v1.Selector.match_labels:type_name -> solti.task.v1.Selector.MatchLabelsEntry
 	12, // 20: solti.task.v1.Selector.match_expressions:type_name -> solti.task.v1.Requirement
 	3,  // 21: solti.task.v1.Status.phase:type_name -> solti.task.v1.Phase
 	14, // 22: solti.task.v1.Status.error:type_name -> solti.task.v1.Failure
-	21, // 23: solti.task.v1.Status.next_at:type_name -> google.protobuf.Timestamp
+	22, // 23: solti.task.v1.Status.next_at:type_name -> google.protobuf.Timestamp
 	16, // 24: solti.task.v1.Status.outcome:type_name -> solti.task.v1.Outcome
 	15, // 25: solti.task.v1.Failure.violations:type_name -> solti.task.v1.FieldViolation
 	4,  // 26: solti.task.v1.Outcome.kind:type_name -> solti.task.v1.OutcomeKind
-	21, // 27: solti.task.v1.Outcome.finished_at:type_name -> google.protobuf.Timestamp
-	21, // 28: solti.task.v1.Run.started_at:type_name -> google.protobuf.Timestamp
-	21, // 29: solti.task.v1.Run.finished_at:type_name -> google.protobuf.Timestamp
+	22, // 27: solti.task.v1.Outcome.finished_at:type_name -> google.protobuf.Timestamp
+	22, // 28: solti.task.v1.Run.started_at:type_name -> google.protobuf.Timestamp
+	22, // 29: solti.task.v1.Run.finished_at:type_name -> google.protobuf.Timestamp
 	14, // 30: solti.task.v1.Run.error:type_name -> solti.task.v1.Failure
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	21, // 31: solti.task.v1.Run.facts:type_name -> solti.task.v1.Run.FactsEntry
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_solti_task_v1_task_proto_init() }
@@ -1686,7 +1702,7 @@ func file_solti_task_v1_task_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_solti_task_v1_task_proto_rawDesc), len(file_solti_task_v1_task_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
