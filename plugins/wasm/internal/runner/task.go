@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/soltihq/solti-host/plugins/wasm/internal/image"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/settings"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
@@ -61,7 +60,7 @@ func (t *task) Run(ctx context.Context, run *sdk.Run) error {
 	if err != nil {
 		return startError(ctx, err)
 	}
-	t.tell(run, img, from, w.Ready)
+	run.Facts(t.grants(img, from, w.Ready))
 	run.Started(fmt.Sprintf("pid %d, %s", w.PID(), img.Module))
 	out := &outlet{run: run}
 	stop := context.AfterFunc(ctx, w.Kill)
@@ -144,9 +143,4 @@ func (t *task) limit() wire.Limit {
 		Bytes: int64(o.Bytes), Rate: int64(o.Rate),
 		Over: map[workload.Over]wire.Over{workload.Drop: wire.Drop, workload.Kill: wire.Kill}[o.Over],
 	}
-}
-
-// tell says in the run's events what the guest was granted, and what runs it.
-func (t *task) tell(run *sdk.Run, img *image.Image, from image.From, ready wire.Ready) {
-	run.Event("granted", "", t.grants(img, from, ready))
 }
