@@ -40,6 +40,14 @@ host-binary:
 plugin-%:
 	@$(BUILD) -o bin/plugins/solti-runner-$* ./plugins/$*
 
+# The plugin for WebAssembly has the binary of its workers inside, built before, in the place of an empty file.
+WORKERBIN := plugins/wasm/internal/workerbin
+.PHONY: plugin-wasm
+plugin-wasm:
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/embed/wasm-worker ./$(WORKERBIN)/cmd
+	@echo '{"Replace": {"$(WORKERBIN)/worker": "bin/embed/wasm-worker"}}' >bin/embed/wasm.json
+	@$(BUILD) -overlay bin/embed/wasm.json -o bin/plugins/solti-runner-wasm ./plugins/wasm
+
 .PHONY: demo
 demo: build
 	bin/solti-host run examples/specs/hello.yaml

@@ -14,13 +14,12 @@ import (
 	"golang.org/x/sys/cpu"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/cache"
-	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 )
 
-// Build returns the key of this binary on this processor: what native code depends on besides the module
-// and the options. It reads the binary, so ask once.
-func Build() (cache.Key, error) {
-	id, err := buildID()
+// Build returns the key of a binary on this processor: what native code that this binary makes or runs
+// depends on besides the module and the options. It reads the binary, so ask once.
+func Build(binary string) (cache.Key, error) {
+	id, err := buildID(binary)
 	if err != nil {
 		return cache.Key{}, fmt.Errorf("find out which build this is: %w", err)
 	}
@@ -29,8 +28,8 @@ func Build() (cache.Key, error) {
 
 // buildID returns what no other build has: the identifier that Go's linker leaves, of which a part is the
 // hash of the content; or the hash of the file.
-func buildID() (string, error) {
-	file, err := os.Open(spawn.Self)
+func buildID(path string) (string, error) {
+	file, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}

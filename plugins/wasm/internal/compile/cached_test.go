@@ -16,6 +16,7 @@ import (
 	"github.com/soltihq/solti-host/plugins/wasm/internal/cache"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 )
 
 // goProgram is a module over 1 MB that a real toolchain makes.
@@ -58,7 +59,7 @@ func openCache(t *testing.T, dir string) *cache.Cache {
 // keyFor is the key under which the runner keeps what was compiled.
 func keyFor(t *testing.T, r *Result, o Options) cache.Key {
 	t.Helper()
-	k, err := Build()
+	k, err := Build(spawn.Self)
 	if err != nil {
 		t.Fatal(err)
 	}

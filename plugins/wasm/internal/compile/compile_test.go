@@ -14,6 +14,7 @@ import (
 	"github.com/soltihq/solti-host/plugins/wasm/internal/content"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 )
 
 func TestAModuleIsCompiledOnceAndRunElsewhere(t *testing.T) {
@@ -136,11 +137,11 @@ func TestWhatAKilledParentLeftIsRemoved(t *testing.T) {
 }
 
 func TestBuildIsTheSameForTheSameBinary(t *testing.T) {
-	a, err := Build()
+	a, err := Build(spawn.Self)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := Build()
+	b, err := Build(spawn.Self)
 	if err != nil || a != b {
 		t.Errorf("%v, then %v, %v", a, b, err)
 	}

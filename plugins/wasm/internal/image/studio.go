@@ -53,7 +53,7 @@ func Open(dir string, s *settings.Settings, spawner *spawn.Spawner, log hclog.Lo
 			return nil, fmt.Errorf("signatures: %w", err)
 		}
 	}
-	if st.build, err = compile.Build(); err != nil {
+	if st.build, err = compile.Build(spawner.Path()); err != nil {
 		return nil, err
 	}
 	if st.store, err = content.Open(filepath.Join(dir, "modules"), content.Options{

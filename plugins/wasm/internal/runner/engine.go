@@ -9,6 +9,7 @@ import (
 	"github.com/soltihq/solti-host/plugins/wasm/internal/image"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/workerbin"
 )
 
 // spawnThreads is how many children can be forked at one time.
@@ -50,7 +51,7 @@ func (r *Runner) open(stateDir string) (e *engine, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return e, err
 	}
-	if e.spawner, err = spawn.New(spawnThreads); err != nil {
+	if e.spawner, err = workerbin.NewSpawner(spawnThreads, r.log); err != nil {
 		return e, fmt.Errorf("prepare to start workers: %w", err)
 	}
 	if e.studio, err = image.Open(dir, r.settings, e.spawner, r.log); err != nil {

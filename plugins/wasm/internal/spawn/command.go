@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"time"
@@ -16,20 +17,13 @@ const FirstFile = 3
 
 // A Command says what to start.
 type Command struct {
-	Path   string     // empty means Self
+	Path   string     // empty means that of the spawner
 	Args   []string   // the first one is the name of the mode
 	Env    []string   // all of the child's environment
 	Files  []*os.File // the child's descriptors from FirstFile on; they stay the caller's
 	Limits []Limit
 	Cgroup *os.File // a cgroup v2 directory that the child is born into; nil means ours
 	Name   string   // in the process table and in errors; empty means the mode
-}
-
-func (c *Command) path() string {
-	if c.Path == "" {
-		return Self
-	}
-	return c.Path
 }
 
 func (c *Command) name() string {
@@ -39,7 +33,7 @@ func (c *Command) name() string {
 	case len(c.Args) > 0:
 		return c.Args[0]
 	default:
-		return c.path()
+		return cmp.Or(c.Path, "child")
 	}
 }
 

@@ -1,4 +1,5 @@
-// Package spawn starts hidden modes of our own binary as child processes, and makes sure of their end.
+// Package spawn starts hidden modes of our own binary, or of another that it is given, as child processes,
+// and makes sure of their end.
 //
 // A [Spawner] forks on threads that live as long as it does, because a parent-death signal is tied to
 // the thread that forked. A [Process] is one child. Its limits are in force before Start returns, so

@@ -1,6 +1,7 @@
 package spawn
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -21,6 +22,8 @@ var ErrClosed = errors.New("no child can be started any more")
 // A Spawner starts children. Its methods may be called from any goroutine.
 type Spawner struct {
 	null    *os.File
+	binary  *os.File // what is started where a command does not say it; nil means ours
+	path    string   // of binary
 	jobs    chan *job
 	threads sync.WaitGroup
 
@@ -40,12 +43,33 @@ type job struct {
 }
 
 // New makes a spawner that forks up to so many children at one time; at least one.
-func New(threads int) (*Spawner, error) {
+func New(threads int) (*Spawner, error) { return spawnerOf(threads, nil, Self) }
+
+// NewOf makes a spawner whose children are started from a binary that is not ours. The file stays the
+// caller's.
+func NewOf(binary *os.File, threads int) (*Spawner, error) {
+	fd, err := unix.FcntlInt(binary.Fd(), unix.F_DUPFD_CLOEXEC, firstHigh)
+	if err != nil {
+		return nil, fmt.Errorf("duplicate the descriptor of %s: %w", binary.Name(), err)
+	}
+	own := os.NewFile(uintptr(fd), binary.Name())
+	s, err := spawnerOf(threads, own, fmt.Sprintf("/proc/self/fd/%d", fd))
+	if err != nil {
+		return nil, errors.Join(err, own.Close())
+	}
+	return s, nil
+}
+
+// firstHigh is a descriptor that no child is given a file as, so that the binary still is there in the
+// moment in which a child has its files and becomes that binary.
+const firstHigh = 100
+
+func spawnerOf(threads int, binary *os.File, path string) (*Spawner, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, err
 	}
-	s := &Spawner{null: null, jobs: make(chan *job)}
+	s := &Spawner{null: null, binary: binary, path: path, jobs: make(chan *job)}
 	for range max(threads, 1) {
 		s.threads.Go(s.serve)
 	}
@@ -57,10 +81,14 @@ func (s *Spawner) serve() {
 	runtime.LockOSThread()
 	for j := range s.jobs {
 		argv := append([]string{j.cmd.name()}, j.cmd.Args...)
-		j.pid, j.err = syscall.ForkExec(j.cmd.path(), argv, j.attr)
+		j.pid, j.err = syscall.ForkExec(cmp.Or(j.cmd.Path, s.path), argv, j.attr)
 		close(j.done)
 	}
 }
+
+// Path is that of the binary which children are started from where a command does not say it. It means
+// something to this process, until Close.
+func (s *Spawner) Path() string { return s.path }
 
 // Close ends all children that are still alive, and the spawner. Whoever started them still hears of
 // their end.
@@ -75,6 +103,9 @@ func (s *Spawner) Close() error {
 	s.starting.Wait()
 	close(s.jobs)
 	s.threads.Wait()
+	if s.binary != nil {
+		return errors.Join(s.null.Close(), s.binary.Close())
+	}
 	return s.null.Close()
 }
 
@@ -95,6 +126,9 @@ func (s *Spawner) Start(cmd *Command) (*Process, error) {
 		return nil, err
 	}
 	defer s.starting.Done()
+	if len(cmd.Files) > firstHigh-FirstFile {
+		return nil, fmt.Errorf("start %s: %d files are too many", cmd.name(), len(cmd.Files))
+	}
 	p, err := s.start(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.name(), err)

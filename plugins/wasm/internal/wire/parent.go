@@ -12,6 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Mode is the argument that makes a binary a worker.
+const Mode = "worker"
+
 // ErrGone is wrapped when a worker ended without saying how its job did: killed, or crashed. All output up
 // to its end has been handed on. How it ended is for the one who waits for the process.
 var ErrGone = errors.New("the worker is gone")
