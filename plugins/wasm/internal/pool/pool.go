@@ -3,9 +3,7 @@ package pool
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -22,35 +20,13 @@ type Image interface {
 	Load() (load wire.Load, release func(), err error)
 }
 
-// Options say how many workers wait. The zero value keeps none.
-type Options struct {
-	Warm   int           // idle workers per image
-	Idle   time.Duration // after which an idle worker ends; 0 means a minute
-	Memory int64         // bytes that all idle workers may take; 0 means any number
-	Jobs   int           // attempts of a worker that is used again; 0 means 1000
-	Log    hclog.Logger
-}
-
-func (o Options) defaulted() Options {
-	if o.Idle <= 0 {
-		o.Idle = time.Minute
-	}
-	if o.Jobs <= 0 {
-		o.Jobs = 1000
-	}
-	if o.Log == nil {
-		o.Log = hclog.NewNullLogger()
-	}
-	return o
-}
-
 // ErrClosed is what Take returns when the pool is closed.
 var ErrClosed = errors.New("no worker is started any more")
 
 // A Pool keeps idle workers. Its methods may be called from any goroutine.
 type Pool struct {
 	spawner *spawn.Spawner
-	work    sync.WaitGroup  // refills, the sweep, ends of workers
+	work    sync.WaitGroup  // refills, the sweep, ends of workers; added to under mu and before closed
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
 
@@ -81,69 +57,40 @@ func New(s *spawn.Spawner, o Options) *Pool {
 // Set changes the options. Workers that are too many now end.
 func (p *Pool) Set(o Options) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.o = o.defaulted()
-	gone := p.shrink()
-	p.mu.Unlock()
-	p.dismiss(gone)
+	if !p.closed {
+		p.dismiss(p.shrink())
+	}
 }
 
 // Take returns a worker for one attempt. A lease, where it is not empty, names who may use the worker
 // again: one that served that lease before is preferred, and one that served another is never given.
 func (p *Pool) Take(ctx context.Context, image Image, lease string) (*Worker, error) {
-	key := image.Key()
-	for {
-		w, err := p.waiting(key, lease)
-		if err != nil {
-			return nil, err
-		}
-		if w == nil {
-			break
-		}
-		select {
-		case <-w.proc.Done(): // it died while it waited
-			p.dismiss([]*Worker{w})
-			continue
-		default:
-		}
-		if w.jobs == 0 {
-			p.refill(image)
-		}
-		w.lease = lease
-		return w, nil
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	w, err := p.begin(ctx, image)
+	w, err := p.waiting(image.Key(), lease)
+	if err == nil && w == nil {
+		w, err = p.begin(ctx, image)
+	}
 	if err != nil {
 		return nil, err
 	}
-	p.refill(image)
 	w.lease = lease
+	if w.jobs == 0 {
+		p.refill(image)
+	}
 	return w, nil
 }
 
-// waiting takes out an idle worker, or none.
-func (p *Pool) waiting(key, lease string) (*Worker, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, ErrClosed
+// Fresh returns a worker that was started for this attempt, for one whose worker died under it.
+func (p *Pool) Fresh(ctx context.Context, image Image, lease string) (*Worker, error) {
+	w, err := p.begin(ctx, image)
+	if err == nil {
+		w.lease = lease
 	}
-	best := -1
-	for i, w := range slices.Backward(p.idle) {
-		if w.key != key || w.lease != "" && w.lease != lease {
-			continue
-		}
-		if best < 0 || p.idle[best].lease == "" && w.lease != "" {
-			best = i
-		}
-	}
-	if best < 0 {
-		p.stats.Misses++
-		return nil, nil //nolint:nilnil // documented
-	}
-	p.stats.Hits++
-	w := p.idle[best]
-	p.idle = slices.Delete(p.idle, best, best+1)
-	return w, nil
+	return w, err
 }
 
 // begin starts a worker and waits until it is ready.
@@ -153,45 +100,24 @@ func (p *Pool) begin(ctx context.Context, image Image) (*Worker, error) {
 		return nil, err
 	}
 	defer release()
-	w, err := start(ctx, p.spawner, image.Key(), load)
-	if err == nil {
-		p.mu.Lock()
-		p.stats.Started++
-		p.mu.Unlock()
-	}
-	return w, err
+	return p.start(ctx, image.Key(), load)
 }
 
-// refill starts a worker behind the back of whoever took one, if one is missing.
-func (p *Pool) refill(image Image) {
-	key := image.Key()
+func (p *Pool) start(ctx context.Context, key string, load wire.Load) (*Worker, error) {
+	p.mu.Lock()
+	temp, closed := p.o.Temp, p.closed
+	p.mu.Unlock()
+	if closed {
+		return nil, ErrClosed
+	}
+	w, err := start(ctx, p.spawner, key, temp, load)
+	if err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fresh := 0
-	for _, w := range p.idle {
-		if w.key == key && w.lease == "" {
-			fresh++
-		}
-	}
-	if p.closed || fresh+p.starting[key] >= p.o.Warm {
-		return
-	}
-	p.starting[key]++
-	p.work.Go(func() {
-		w, err := p.begin(p.ctx, image)
-		p.mu.Lock()
-		if p.starting[key]--; p.starting[key] == 0 {
-			delete(p.starting, key)
-		}
-		p.mu.Unlock()
-		if err != nil {
-			if p.ctx.Err() == nil {
-				p.log().Warn("no worker can be kept ready", "error", err)
-			}
-			return
-		}
-		p.put(w)
-	})
+	p.stats.Started++
+	return w, nil
 }
 
 // Return gives back a worker whose attempt is over. It is kept for its lease if status says that it may
@@ -200,89 +126,19 @@ func (p *Pool) Return(w *Worker, status wire.Status) {
 	p.mu.Lock()
 	most := p.o.Jobs
 	p.mu.Unlock()
-	if w.lease == "" || status.End != wire.Exited || !status.Reusable || w.jobs >= most {
-		w.end()
+	// A kill that came too late for the attempt is on its way all the same.
+	keep := w.lease != "" && status.End == wire.Exited && status.Reusable && w.jobs < most && !w.killed.Load()
+	if !keep {
+		p.finish(w)
 		return
 	}
-	p.put(w)
+	p.put(w, false)
 }
 
-// put makes a worker idle, and ends those that are too many.
-func (p *Pool) put(w *Worker) {
-	w.since = time.Now()
-	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		w.end()
-		return
-	}
-	p.idle = append(p.idle, w)
-	gone := p.shrink()
-	p.mu.Unlock()
-	p.dismiss(gone)
-}
-
-// shrink takes out idle workers, the longest idle first, until memory allows the rest. The caller holds mu
-// and dismisses them.
-func (p *Pool) shrink() (gone []*Worker) {
-	var sum int64
-	for _, w := range p.idle {
-		sum += w.cost
-	}
-	for p.o.Memory > 0 && sum > p.o.Memory && len(p.idle) > 0 {
-		sum -= p.idle[0].cost
-		gone = append(gone, p.idle[0])
-		p.idle = p.idle[1:]
-	}
-	return gone
-}
-
-// dismiss ends workers, behind the caller's back.
-func (p *Pool) dismiss(gone []*Worker) {
-	for _, w := range gone {
-		w.proc.Kill()
-		p.work.Go(func() {
-			if _, reaped := w.end(); !reaped {
-				p.log().Error("an idle worker does not end", "pid", w.PID())
-			}
-		})
-	}
-}
-
-// Drop ends the idle workers of a lease: its task is gone.
-func (p *Pool) Drop(lease string) {
-	p.mu.Lock()
-	var gone []*Worker
-	p.idle = slices.DeleteFunc(p.idle, func(w *Worker) bool {
-		if w.lease != lease || lease == "" {
-			return false
-		}
-		gone = append(gone, w)
-		return true
-	})
-	p.mu.Unlock()
-	p.dismiss(gone)
-}
-
-// sweep ends workers that nobody takes.
-func (p *Pool) sweep() {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case now := <-tick.C:
-			p.mu.Lock()
-			n := 0
-			for n < len(p.idle) && now.Sub(p.idle[n].since) > p.o.Idle {
-				n++
-			}
-			gone := slices.Clone(p.idle[:n])
-			p.idle = p.idle[n:]
-			p.mu.Unlock()
-			p.dismiss(gone)
-		case <-p.ctx.Done():
-			return
-		}
+// finish ends a worker and waits for that.
+func (p *Pool) finish(w *Worker) {
+	if _, reaped := w.end(); !reaped {
+		p.log().Error("a worker does not end, although it was killed", "pid", w.PID())
 	}
 }
 
@@ -301,12 +157,12 @@ func (p *Pool) Stats() Stats {
 // Close ends all idle workers and waits until they are gone. Those that are in use are their users'.
 func (p *Pool) Close() {
 	p.mu.Lock()
-	p.closed = true
-	gone := p.idle
-	p.idle = nil
+	if !p.closed {
+		p.closed = true
+		p.stop()
+		p.dismiss(p.takeOut(func(*Worker) bool { return true }))
+	}
 	p.mu.Unlock()
-	p.stop()
-	p.dismiss(gone)
 	p.work.Wait()
 }
 

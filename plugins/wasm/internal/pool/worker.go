@@ -29,7 +29,7 @@ type Worker struct {
 	lease  string // who alone may use it again; empty before the first use
 	parent *wire.Parent
 	proc   *spawn.Process
-	cost   int64 // bytes of memory that it takes while it waits
+	cost   int64 // bytes of memory that it takes while it waits, when it was last weighed
 	jobs   int
 	since  time.Time // idle since
 
@@ -37,18 +37,21 @@ type Worker struct {
 	killed  atomic.Bool
 }
 
-// start starts a worker and has it load what load says.
-func start(ctx context.Context, s *spawn.Spawner, key string, load wire.Load) (*Worker, error) {
+// start starts a worker and has it load what load says. Temp is the directory for what it needs for that.
+func start(ctx context.Context, s *spawn.Spawner, key, temp string, load wire.Load) (*Worker, error) {
 	parent, child, err := wire.NewParent()
 	if err != nil {
 		return nil, fmt.Errorf("start a worker: %w", err)
 	}
+	env := []string{"GOMAXPROCS=1", "GOTRACEBACK=single"}
+	if temp != "" {
+		env = append(env, "TMPDIR="+temp)
+	}
 	proc, err := s.Start(&spawn.Command{
-		Args: []string{Mode}, Name: "solti-wasm-worker", Env: []string{"GOMAXPROCS=1", "GOTRACEBACK=single"},
-		Files:  []*os.File{child},
+		Args: []string{Mode}, Name: "solti-wasm-worker", Env: env, Files: []*os.File{child},
 		Limits: []spawn.Limit{{Resource: unix.RLIMIT_CORE, Max: 0}},
 	})
-	err = errors.Join(err, child.Close())
+	_ = child.Close()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start a worker: %w", err), parent.Close())
 	}
@@ -60,8 +63,25 @@ func start(ctx context.Context, s *spawn.Spawner, key string, load wire.Load) (*
 		}
 		return nil, err
 	}
-	w.cost = proportional(proc.PID())
 	return w, nil
+}
+
+// weigh finds out what the worker costs, which takes longer than an attempt may: it is asked again only
+// when the worker has served twice as many as the last time.
+func (w *Worker) weigh() {
+	if w.jobs&(w.jobs-1) == 0 {
+		w.cost = proportional(w.proc.PID())
+	}
+}
+
+// ended reports whether the process is gone.
+func (w *Worker) ended() bool {
+	select {
+	case <-w.proc.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // PID is the number of the worker's process.
@@ -73,8 +93,9 @@ func (w *Worker) Kill() {
 	w.proc.Kill()
 }
 
-// Run has the worker run a guest to its end, and tells how that was and what the guest used. When it returns an error, the worker's process is gone: the
-// error is a *[CrashError] with how it ended, or wraps wire.ErrOutputLimit or wire.ErrProtocol.
+// Run has the worker run a guest to its end, and tells how that was and what the guest used. When the job
+// is its last or Run returns an error, the worker's process is gone: the error is a *[CrashError] with how
+// it ended, or wraps wire.ErrOutputLimit or wire.ErrProtocol.
 func (w *Worker) Run(job wire.Job, out wire.Outlet, limit wire.Limit) (wire.Status, wire.Usage, error) {
 	w.jobs++
 	status, err := w.parent.Run(job, out, limit)
@@ -82,20 +103,15 @@ func (w *Worker) Run(job wire.Job, out wire.Outlet, limit wire.Limit) (wire.Stat
 	if err == nil && !job.Last {
 		return status, usage, nil
 	}
-	if err == nil { // it exits by itself
-		select {
-		case <-w.proc.Done():
-		case <-time.After(reap):
-		}
+	exit, reaped := w.end() // also if it was the last: it has nothing left to do
+	if usage.CPU == 0 && w.jobs == 1 && reaped {
+		usage.CPU = exit.CPU()
 	}
-	exit, reaped := w.end()
 	switch {
 	case !reaped:
-		return status, usage, fmt.Errorf("worker %d does not end, although it was killed", w.proc.PID())
-	case err == nil:
-		return status, usage, nil
+		err = fmt.Errorf("worker %d does not end, although it was killed", w.proc.PID())
 	case errors.Is(err, wire.ErrGone):
-		return status, usage, &CrashError{Exit: exit, Killed: w.killed.Load()}
+		err = &CrashError{Exit: exit, Killed: w.killed.Load()}
 	}
 	return status, usage, err
 }
