@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/cache"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/content"
@@ -78,6 +77,7 @@ func newImage(d content.Digest, r *request, derived *os.File, native *cache.Entr
 		Module: d, users: 1, native: native, key: r.name(d),
 		load: wire.Load{
 			Module: derived, Engine: wire.EngineAuto, Pages: r.pages, TailCall: r.tailCall, Debug: r.debug, NoMounts: r.noMounts,
+			OpenFiles: r.files,
 		},
 	}
 	if native == nil {
@@ -87,60 +87,4 @@ func newImage(d content.Digest, r *request, derived *os.File, native *cache.Entr
 	}
 	i.load.Native, i.load.NativeName = native.File(), native.Name()
 	return i
-}
-
-// linger is how long an image that nobody uses stays in memory.
-const linger = 2 * time.Minute
-
-// A shelf holds images that were used lately.
-type shelf struct {
-	mu     sync.Mutex
-	images map[string]*kept // guarded by mu; by name
-	closed bool             // guarded by mu
-}
-
-type kept struct {
-	image *Image
-	used  time.Time
-}
-
-// get returns an image for a further user, or nil.
-func (s *shelf) get(name string) *Image {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := s.images[name]
-	if k == nil || !k.image.hold() {
-		return nil
-	}
-	k.used = time.Now()
-	return k.image
-}
-
-// put keeps an image, of which it becomes a user, and lets go of what has not been used for long.
-func (s *shelf) put(name string, i *Image) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed || !i.hold() {
-		return
-	}
-	if old := s.images[name]; old != nil {
-		old.image.Close()
-	}
-	s.images[name] = &kept{image: i, used: time.Now()}
-	for name, k := range s.images {
-		if time.Since(k.used) > linger {
-			k.image.Close()
-			delete(s.images, name)
-		}
-	}
-}
-
-func (s *shelf) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	for name, k := range s.images {
-		k.image.Close()
-		delete(s.images, name)
-	}
 }

@@ -17,12 +17,17 @@ const pageSize = 64 << 10
 // maxTable bounds the tables that a module begins with, in elements.
 const maxTable = 1 << 20
 
+// ownFiles is how many descriptors a worker needs beside those of its guest: each mount twice while a job
+// begins, listeners, and its own.
+const ownFiles = 192
+
 // A request is what of a workload decides which image it gets.
 type request struct {
 	pages    uint32
 	tailCall bool
 	debug    bool
 	noMounts bool
+	files    uint32 // descriptors that the worker may have
 	options  compile.Options
 }
 
@@ -32,6 +37,7 @@ func newRequest(w *workload.Workload, s *settings.Settings) *request {
 		tailCall: slices.Contains(w.Features, workload.TailCall),
 		debug:    w.Debug == workload.Lines,
 		noMounts: len(w.Mounts) == 0,
+		files:    uint32(w.Limits.OpenFiles + ownFiles),
 	}
 	r.options = compile.Options{
 		Normalize: w.Normalized(), Debug: r.debug, TailCall: r.tailCall,
@@ -46,5 +52,10 @@ func newRequest(w *workload.Workload, s *settings.Settings) *request {
 
 // name names the image that a request makes of a module.
 func (r *request) name(d content.Digest) string {
-	return fmt.Sprintf("%s %s pages=%d mounts=%t", d, r.options.Recipe(), r.pages, !r.noMounts)
+	return fmt.Sprintf("%s %s pages=%d mounts=%t files=%d", d, r.options.Recipe(), r.pages, !r.noMounts, r.files)
+}
+
+// anyRules names what is made of a module, under whatever rules it was admitted.
+func (r *request) anyRules() string {
+	return fmt.Sprintf("%s normalize=%t any rules", r.options.Flags(), r.options.Normalize)
 }
