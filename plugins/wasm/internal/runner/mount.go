@@ -26,14 +26,46 @@ func (t *task) open(m workload.Mount) (*os.File, error) {
 	case strings.HasSuffix(real, " (deleted)"):
 		err = errors.New("the directory was removed")
 	case !t.settings.Within(real, m.Mode):
-		err = fmt.Errorf("%s is really %s, which the operator does not allow with mode %s; see plugins.wasm.settings.mounts",
-			m.Host, real, m.Mode)
+		err = &grantError{m, real}
 	}
 	if err != nil {
 		_ = f.Close()
 		return nil, err
 	}
 	return f, nil
+}
+
+// A grantError says that a directory is not what it seemed to be.
+type grantError struct {
+	mount workload.Mount
+	real  string
+}
+
+func (e *grantError) Error() string {
+	return fmt.Sprintf("%s is really %s, which the operator does not allow with mode %s; see plugins.wasm.settings.mounts",
+		e.mount.Host, e.real, e.mount.Mode)
+}
+
+// identify tells directories apart, whatever they are called.
+func identify(mounts []wire.Mount) (string, error) {
+	var b strings.Builder
+	for _, m := range mounts {
+		raw, err := m.Dir.SyscallConn()
+		if err != nil {
+			return "", err
+		}
+		var st unix.Statx_t
+		var failed error
+		err = raw.Control(func(fd uintptr) {
+			failed = unix.Statx(int(fd), "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &st)
+		})
+		if err = errors.Join(err, failed); err != nil {
+			return "", err
+		}
+		// A directory that was removed and made again may have the number of the one before.
+		fmt.Fprintf(&b, "%d:%d:%d:%d.%d:%t ", st.Dev_major, st.Dev_minor, st.Ino, st.Btime.Sec, st.Btime.Nsec, m.Writable)
+	}
+	return b.String(), nil
 }
 
 // grants lists all that a guest can reach, and how it runs.

@@ -15,6 +15,7 @@ const maxLast = 4 << 10
 // An outlet hands what a guest writes to the host, and remembers the end of its stderr.
 type outlet struct {
 	run  *sdk.Run
+	used bool // something came
 	last []byte
 }
 
@@ -22,6 +23,7 @@ var _ wire.Outlet = (*outlet)(nil)
 
 // Output implements [wire.Outlet].
 func (o *outlet) Output(stream wire.Stream, p []byte) {
+	o.used = true
 	to := io.Writer(o.run.Stdout)
 	if stream == wire.Stderr {
 		to = o.run.Stderr

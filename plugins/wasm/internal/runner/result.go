@@ -19,24 +19,29 @@ import (
 func startError(ctx context.Context, err error) error {
 	var refused *image.RefusedError
 	var load *wire.RefusalError
+	var grant *grantError
+	var crash *pool.CrashError
 	switch {
 	case ctx.Err() != nil:
 		return err // stopped before it began
-	case errors.As(err, &refused), errors.As(err, &load):
+	case errors.As(err, &refused), errors.As(err, &load), errors.As(err, &grant):
 		return sdk.Permanent(sdk.StartFailed(err))
+	case errors.As(err, &crash) && outOfMemory(crash):
+		return sdk.Permanent(sdk.StartFailed(fmt.Errorf("the module needs more memory to be loaded than workers may have: %w", err)))
 	default:
 		return sdk.StartFailed(err)
 	}
 }
 
 // result is the result of an attempt whose guest ran. What was done to it goes before what it says.
-func (t *task) result(ctx context.Context, s wire.Status, err error, out *outlet) error {
+func (t *task) result(ctx context.Context, e ending, out *outlet) error {
+	s, err := e.status, e.err
 	var crash *pool.CrashError
 	switch {
 	case ctx.Err() != nil:
 		return sdk.Killed("SIGKILL")
 	case errors.Is(err, wire.ErrOutputLimit):
-		return fmt.Errorf("output limit: %w: more than %s", err, t.workload.Limits.Output.Bytes)
+		return fmt.Errorf("output limit: %w", t.outputError(err))
 	case errors.As(err, &crash):
 		return t.crashed(crash)
 	case err != nil:
@@ -58,13 +63,26 @@ func (t *task) result(ctx context.Context, s wire.Status, err error, out *outlet
 // crashed is the result of an attempt whose worker ended without a word.
 func (t *task) crashed(c *pool.CrashError) error {
 	switch {
-	case c.Exit.Signal == unix.SIGXCPU || strings.HasPrefix(c.Exit.Stderr, "SIGXCPU"):
+	case t.workload.Limits.CPU > 0 && c.Exit.Signal == unix.SIGXCPU:
 		return fmt.Errorf("cpu limit: it took more than %s of processor time", t.workload.Limits.CPU)
-	case c.Exit.Code == 2 && worker.OutOfMemory(c.Exit.Stderr):
+	case outOfMemory(c):
 		return sdk.Permanent(sdk.OutOfMemory("it took more memory than its limit of %s and what the engine needs", t.workload.Limits.Memory))
 	default:
 		return fmt.Errorf("the worker crashed: %s", c.Error())
 	}
+}
+
+func outOfMemory(c *pool.CrashError) bool {
+	return c.Exit.Code == 2 && worker.OutOfMemory(c.Exit.Stderr)
+}
+
+// outputError says which limits there were.
+func (t *task) outputError(err error) error {
+	o := t.workload.Limits.Output
+	if o.Rate > 0 {
+		return fmt.Errorf("%w: more than %s, or than %s a second", err, o.Bytes, o.Rate)
+	}
+	return fmt.Errorf("%w: more than %s", err, o.Bytes)
 }
 
 // trapText says why and where a guest was stopped.

@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"net"
 	"os"
-	"slices"
+	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/settings"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/workload"
 	"github.com/soltihq/solti-host/sdk"
@@ -22,15 +22,22 @@ import (
 // Name of the runner.
 const Name = "wasm"
 
+var errClosed = errors.New("the runner is closed")
+
 // A Runner runs workloads of kind Wasm.
 type Runner struct {
 	version string
 	log     hclog.Logger
+	leases  atomic.Uint64 // given out
+
+	opening sync.Mutex // held while the engine is made or ended
 
 	mu        sync.Mutex
-	settings  *settings.Settings  // guarded by mu; never changed once it is here
-	listeners map[string]*os.File // guarded by mu
-	engine    *engine             // guarded by mu; nil before the first attempt
+	settings  *settings.Settings // guarded by mu; never changed once it is here
+	fixed     bool               // guarded by mu; an engine was made, so settings stay
+	listeners listeners          // guarded by mu
+	engine    *engine            // guarded by mu; nil before the first attempt
+	closed    bool               // guarded by mu
 }
 
 var _ sdk.Configurer = (*Runner)(nil)
@@ -44,18 +51,17 @@ func New(version string, log hclog.Logger) *Runner {
 	return r
 }
 
-// Name says who the runner is.
+// Name says who the runner is. How many attempts it makes at one time is not said: the host asks before it
+// hands over the settings. Those that are too many wait.
 func (r *Runner) Name() sdk.Info {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	return sdk.Info{
-		Name: Name, Version: r.version, Type: Name, MaxRuns: r.settings.Workers.AtOnce, ConfigSchema: settings.Schema,
+		Name: Name, Version: r.version, Type: Name, ConfigSchema: settings.Schema,
 		Kinds: []sdk.Kind{{APIVersion: workload.APIVersion, Kind: workload.Kind, Schema: workload.Schema, SupportsAll: true}},
 	}
 }
 
-// Configure takes the operator's settings. They hold for tasks that are built from now on; the bounds of
-// caches and the addresses of listeners only before the first attempt.
+// Configure takes the operator's settings. They can be changed until the first attempt: from then on there
+// are caches and workers that were made with them.
 func (r *Runner) Configure(_ context.Context, raw json.RawMessage) error {
 	s, err := settings.Parse(raw)
 	if err != nil {
@@ -63,50 +69,20 @@ func (r *Runner) Configure(_ context.Context, raw json.RawMessage) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.engine != nil {
+	switch {
+	case r.closed:
+		return errClosed
+	case r.fixed && reflect.DeepEqual(s, r.settings):
+		return nil
+	case r.fixed:
 		return errors.New("settings can only be changed by a restart of the plugin once it has run a task")
 	}
-	opened, err := listen(s.Listeners)
+	opened, err := r.listeners.with(s.Listeners)
 	if err != nil {
 		return err
 	}
-	closeAll(r.listeners)
 	r.settings, r.listeners = s, opened
 	return nil
-}
-
-// listen opens the operator's listeners.
-func listen(addresses map[string]string) (map[string]*os.File, error) {
-	opened := make(map[string]*os.File)
-	var v sdk.Violations
-	for _, name := range slices.Sorted(maps.Keys(addresses)) {
-		file, err := listenAt(addresses[name])
-		if err != nil {
-			v.Add("listeners."+name, "%v", err)
-			continue
-		}
-		opened[name] = file
-	}
-	if err := v.Err(); err != nil {
-		closeAll(opened)
-		return nil, err
-	}
-	return opened, nil
-}
-
-func listenAt(address string) (*os.File, error) {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = l.Close() }()
-	return l.(*net.TCPListener).File() //nolint:forcetypeassert // net says so
-}
-
-func closeAll(files map[string]*os.File) {
-	for _, f := range files {
-		_ = f.Close()
-	}
 }
 
 // Supports takes every task of its kind.
@@ -141,28 +117,33 @@ func (r *Runner) BuildTask(_ context.Context, build *sdk.Build) (sdk.Task, error
 		}
 	}
 	return &task{
-		runner: r, workload: w, settings: s, env: sdk.MergeEnv(w.Env, build.Env), stateDir: build.StateDir,
-		lease: build.Spec.UID + "/" + fmt.Sprint(build.Spec.Generation), name: build.Spec.Name,
+		runner: r, workload: w, settings: s, env: build.Env, stateDir: build.StateDir, name: build.Spec.Name,
 	}, nil
 }
 
-// listener returns the socket of that name.
-func (r *Runner) listener(name string) *os.File {
+// listener returns a descriptor for the socket of that name, which its caller closes.
+func (r *Runner) listener(name string) (*os.File, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.listeners[name]
+	l, ok := r.listeners[name]
+	if !ok {
+		return nil, fmt.Errorf("listener %q: %w", name, errClosed)
+	}
+	return memfile.Dup(l.file)
 }
 
-// Close ends everything that the runner has started.
+// Close ends everything that the runner has started. Attempts that are alive crash.
 func (r *Runner) Close() error {
+	r.opening.Lock()
+	defer r.opening.Unlock()
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	closeAll(r.listeners)
+	e := r.engine
+	r.closed, r.engine = true, nil
+	r.listeners.close()
 	r.listeners = nil
-	if r.engine == nil {
+	r.mu.Unlock()
+	if e == nil {
 		return nil
 	}
-	err := r.engine.close()
-	r.engine = nil
-	return err
+	return e.close()
 }
