@@ -133,7 +133,7 @@ func (r *report) admit(wasm []byte, o Options) []byte {
 	n, err := module.Normalize(wasm, o.Debug)
 	if err != nil {
 		if len(r.Refused) == 0 {
-			r.Refused = []string{"cannot be normalised: " + err.Error() + "; try normalize: off"}
+			r.Refused = []string{"cannot be normalised: " + err.Error() + "; try normalize: false"}
 		}
 		return nil
 	}

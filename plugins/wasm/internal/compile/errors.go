@@ -3,11 +3,14 @@ package compile
 import (
 	"fmt"
 	"strings"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/module"
 )
 
 // A RefusedError says that a module is not one that is run. Trying again does not help.
 type RefusedError struct {
-	Reasons []string // at least one
+	Reasons []string      // at least one
+	Facts   *module.Facts // nil if it could not be read; shared, not to be changed
 }
 
 func (e *RefusedError) Error() string { return "the module " + strings.Join(e.Reasons, "; it ") }

@@ -42,7 +42,7 @@ func noMemory(text string) bool {
 func (c *Compiler) judge(r *report) error {
 	switch {
 	case len(r.Refused) > 0:
-		return &RefusedError{r.Refused}
+		return &RefusedError{Reasons: r.Refused, Facts: r.Facts}
 	case strings.Contains(r.Failure, unix.EFBIG.Error()):
 		return &LimitError{LimitFile, human(c.config.Limits.File)}
 	case noMemory(r.Failure):

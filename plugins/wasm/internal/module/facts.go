@@ -13,6 +13,8 @@ type Facts struct {
 	LargestBody int    // of a function, in bytes
 	LargestName string // what that function is called, if it is called anything
 
+	Sections []Section // in their order, custom ones too
+
 	Segments int      // of data
 	Customs  []Custom // in their order
 	HasStart bool     // code runs when the module is instantiated
@@ -45,6 +47,12 @@ type Bounds struct {
 	Min, Max     uint64
 	HasMax       bool
 	Shared, Is64 bool
+}
+
+// A Section is a part of a module.
+type Section struct {
+	Name string // such as "code"; that of a custom section is its own
+	Size int    // of the whole section, in bytes
 }
 
 // A Custom is a custom section.

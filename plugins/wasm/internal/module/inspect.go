@@ -80,6 +80,9 @@ func (p *parser) conclude() {
 			p.facts.Features = append(p.facts.Features, f)
 		}
 	}
+	for _, s := range p.sections {
+		p.facts.Sections = append(p.facts.Sections, Section{s.title(), int(s.end - s.begin)})
+	}
 	if p.facts.Functions > 0 {
 		p.facts.LargestName = p.functionName(p.largest)
 	}

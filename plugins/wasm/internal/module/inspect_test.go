@@ -63,11 +63,15 @@ func TestFactsOfAModule(t *testing.T) {
 		LargestBody: 13,
 		LargestName: "the large one",
 		Segments:    2,
-		Customs:     []module.Custom{{Name: ".debug_info", Size: 19}, {Name: "name", Size: 46}},
-		HasStart:    true,
-		Names:       true,
-		Debug:       true,
-		Bytes:       len(wasm),
+		Sections: []module.Section{
+			{Name: ".debug_info", Size: 19}, {Name: "type", Size: 23}, {Name: "import", Size: 65}, {Name: "function", Size: 5}, {Name: "table", Size: 6}, {Name: "memory", Size: 7}, {Name: "global", Size: 24},
+			{Name: "export", Size: 80}, {Name: "start", Size: 3}, {Name: "element", Size: 10}, {Name: "data count", Size: 3}, {Name: "code", Size: 20}, {Name: "data", Size: 18}, {Name: "name", Size: 46},
+		},
+		Customs:  []module.Custom{{Name: ".debug_info", Size: 19}, {Name: "name", Size: 46}},
+		HasStart: true,
+		Names:    true,
+		Debug:    true,
+		Bytes:    len(wasm),
 	}
 	if !reflect.DeepEqual(facts, want) {
 		t.Errorf("facts\n%+v, want\n%+v", facts, want)

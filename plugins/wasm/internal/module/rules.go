@@ -39,7 +39,7 @@ func (f *Facts) Refusals(r Rules) []string {
 	f.refuseEntry(&out, r)
 	f.refuseSizes(&out, r)
 	if f.Unnamed != "" {
-		out.add(`has a section "name" that cannot be read (%s), for which the engine would refuse it; strip it, or use normalize: on`, f.Unnamed)
+		out.add(`has a section "name" that cannot be read (%s), for which the engine would refuse it; strip it, or use normalize: true`, f.Unnamed)
 	}
 	return out
 }

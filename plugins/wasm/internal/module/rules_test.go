@@ -112,7 +112,7 @@ func TestReasonsToRefuse(t *testing.T) {
 			m.Memory(mt.Limits{Min: 1, Max: 1, HasMax: true, Shared: true})
 			exports("_start")(m)
 		}, []string{"-pthread"}},
-		{"names", module.Rules{}, func(m *mt.Module) { m.Custom(0, "name", []byte{1, 9}); exports("_start")(m) }, []string{"normalize: on"}},
+		{"names", module.Rules{}, func(m *mt.Module) { m.Custom(0, "name", []byte{1, 9}); exports("_start")(m) }, []string{"normalize: true"}},
 		{"everything at once", module.Rules{MaxBytes: 1, MemoryPages: 1}, func(m *mt.Module) {
 			m.Memory(mt.Limits{Min: 2})
 			m.Tag(nil)

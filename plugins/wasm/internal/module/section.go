@@ -1,5 +1,7 @@
 package module
 
+import "strings"
+
 // Sections, by their codes.
 const (
 	sectionCustom = iota
@@ -48,6 +50,14 @@ type section struct {
 	payload  uint32 // where its content begins; behind the name where it is a custom section
 	end      uint32
 	name     string // of a custom section
+}
+
+// title returns what the section is called where no article fits.
+func (s *section) title() string {
+	if s.code == sectionCustom {
+		return s.name
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(sectionInfo[s.code].name, "the "), " section")
 }
 
 // section reads one section.
