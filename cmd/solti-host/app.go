@@ -44,7 +44,7 @@ Start with "solti-host run SPEC", which needs no server, or with "solti-host ser
 	root.SetOut(a.out)
 	root.SetErr(a.errs)
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return misuse(c, flagError(c, err)) })
-	group(root, "Without a server:", a.runSpec(), a.validate())
+	group(root, "Without a server:", a.runSpec(), a.validate(), a.wasm())
 	group(root, "The server:", a.serve(), a.plugin())
 	group(root, "Tasks of a server:",
 		a.apply(), a.create(), a.get(), a.list(), a.runs(), a.logs(), a.wait(), a.cancel(), a.delete())
