@@ -12,8 +12,10 @@ import (
 // The numbers of a short run mean nothing. It proves that every measurement still runs, and that no
 // follower is left with less than it was told.
 func TestShortRunMeasuresEverything(t *testing.T) {
-	if _, err := os.Stat("../bin/solti-host"); err != nil {
-		t.Skip("no ../bin/solti-host: run make build first")
+	for _, built := range []string{"../bin/solti-host", "../bin/embed/wasm-worker"} {
+		if _, err := os.Stat(built); err != nil {
+			t.Skipf("no %s: run make build first", built)
+		}
 	}
 	file := filepath.Join(t.TempDir(), "bench.json")
 	var out, errs bytes.Buffer

@@ -22,6 +22,7 @@ type measurement struct {
 func measurements() []measurement {
 	return []measurement{
 		{"throughput", throughput}, {"latency", latency}, {"output", outputRate}, {"state", stateSize}, {"idle", idle},
+		{"wasm", wasm},
 	}
 }
 

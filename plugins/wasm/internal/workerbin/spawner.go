@@ -27,7 +27,7 @@ func NewSpawner(threads int, log hclog.Logger) (*spawn.Spawner, error) {
 	if worker == "" {
 		return spawn.New(threads)
 	}
-	s, err := newSpawner(worker, threads)
+	s, err := Of(worker, threads)
 	if err == nil {
 		return s, nil
 	}
@@ -35,8 +35,8 @@ func NewSpawner(threads int, log hclog.Logger) (*spawn.Spawner, error) {
 	return spawn.New(threads)
 }
 
-// newSpawner makes a spawner of the binary, and tries it.
-func newSpawner(binary string, threads int) (*spawn.Spawner, error) {
+// Of makes a spawner of the binary, and tries it.
+func Of(binary string, threads int) (*spawn.Spawner, error) {
 	file, err := memfile.Program("solti-wasm-worker", binary)
 	if err != nil {
 		return nil, err

@@ -51,7 +51,7 @@ func (t *text) Output(_ wire.Stream, p []byte) { t.Write(p) }
 func (t *text) Gap(wire.Stream, int64)         {}
 
 func TestBinaryCompilesAndRunsFromMemory(t *testing.T) {
-	s, err := newSpawner(built(t), 2)
+	s, err := Of(built(t), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func exe(pid int) string { return fmt.Sprintf("/proc/%d/exe", pid) }
 
 // What native code depends on is the binary that runs it.
 func TestBuildIsThatOfTheBinaryInMemory(t *testing.T) {
-	s, err := newSpawner(built(t), 1)
+	s, err := Of(built(t), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestBinaryThatDoesNotRunIsNotUsed(t *testing.T) {
 		"script":  "#!/bin/false\n",
 		"broken":  built(t)[:100<<10],
 	} {
-		if s, err := newSpawner(binary, 1); err == nil {
+		if s, err := Of(binary, 1); err == nil {
 			t.Errorf("%s: no error", name)
 			_ = s.Close()
 		} else {
