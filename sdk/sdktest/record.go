@@ -131,7 +131,8 @@ type attempt struct {
 	record  record // read only after done
 }
 
-// attempt starts a run and records it. pace is called between messages; nil does nothing.
+// attempt starts a run and records it. pace is called between messages, from the one with Started on: what
+// comes before is small, and those who stall want the run to have begun. nil does nothing.
 func (p *process) attempt(t testing.TB, req *pluginv1.RunTaskRequest, pace func()) *attempt {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -174,7 +175,7 @@ func (a *attempt) read(stream grpc.ServerStreamingClient[pluginv1.RunTaskRespons
 		case err != nil:
 			a.record.err = err
 			return
-		case pace != nil:
+		case pace != nil && a.record.started != nil:
 			pace()
 		}
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // Mode is the argument that makes our binary a worker.
-const Mode = "worker"
+const Mode = wire.Mode
 
 // reap is how long a dead worker may take to leave the process table before that is an error.
 const reap = 10 * time.Second
