@@ -1,5 +1,6 @@
 # make build    bin/solti-host and bin/plugins/solti-runner-NAME
 # make demo     build, then run examples/specs/hello.yaml through a real plugin process
+# make examples modules for the wasm runner, in the languages whose toolchain is there, and tasks that run them
 # make test     all tests of all modules, with the race detector; 20 kills of a host under load
 # make check    format, vet, linters, drift, cross-builds, and the tests
 # make chaos    200 kills of a host under load; what CI runs beside check
@@ -51,6 +52,10 @@ plugin-wasm:
 .PHONY: demo
 demo: build
 	bin/solti-host run examples/specs/hello.yaml
+
+.PHONY: examples
+examples:
+	@GO='$(GO)' examples/wasm/build.sh bin/examples
 
 # The hosts that chaos kills are built for release, so the race detector would see only the killer.
 .PHONY: test

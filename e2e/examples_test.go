@@ -70,6 +70,21 @@ var examples = map[string]func(t *testing.T, s *server){
 			t.Errorf("output %q", text)
 		}
 	},
+	"hello-wasm.yaml": func(t *testing.T, s *server) {
+		s.endsWell("hello-wasm")
+		if text := s.output("hello-wasm"); text != "hello from WebAssembly\n" {
+			t.Errorf("output %q", text)
+		}
+		// What it was granted is on record.
+		list, err := s.client.Runs(t.Context(), "hello-wasm", task.RunQuery{})
+		if err != nil || len(list.Items) != 1 {
+			t.Fatalf("runs %+v, %v", list, err)
+		}
+		facts := list.Items[0].Facts
+		if !strings.HasPrefix(facts["module"], "sha256:") || facts["memory"] != "256MiB" || facts["mounts"] != "" {
+			t.Errorf("facts %q", facts)
+		}
+	},
 	"nightly-backup.yaml": func(t *testing.T, s *server) {
 		s.endsWell("nightly-backup")
 		if text := s.output("nightly-backup"); text != "pg_dump app from /run/postgresql in UTC\n" {
@@ -131,7 +146,7 @@ func (s *server) endsWell(name task.Name) *task.Task {
 
 func TestEveryExampleRuns(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "--config", exampleConfig(t, standIn(t, "pg_dump")))
+	s := serve(t, "--config", exampleConfig(t, standIn(t, "pg_dump")), "--plugin-dir", runners)
 	entries, err := os.ReadDir(specs)
 	if err != nil {
 		t.Fatal(err)

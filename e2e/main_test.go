@@ -15,6 +15,7 @@ import (
 var (
 	program string // solti-host
 	plugins string // directory with the subprocess plugin
+	runners string // directory with all plugins of ours
 )
 
 // patience bounds every wait of these tests.
@@ -39,11 +40,13 @@ func buildAll() (dir string, err error) {
 	if err != nil {
 		return "", err
 	}
-	program, plugins = filepath.Join(dir, "solti-host"), filepath.Join(dir, "plugins")
-	if err := os.Mkdir(plugins, 0o755); err != nil { //nolint:gosec // for other users
-		return dir, err
+	program, plugins, runners = filepath.Join(dir, "solti-host"), filepath.Join(dir, "plugins"), filepath.Join(dir, "runners")
+	for _, d := range []string{plugins, runners} {
+		if err := os.Mkdir(d, 0o755); err != nil { //nolint:gosec // for other users
+			return dir, err
+		}
 	}
-	for _, d := range []string{dir, plugins} { // whatever the umask
+	for _, d := range []string{dir, plugins, runners} { // whatever the umask
 		if err := os.Chmod(d, 0o755); err != nil { //nolint:gosec // for other users
 			return dir, err
 		}
@@ -51,8 +54,11 @@ func buildAll() (dir string, err error) {
 	for to, from := range map[string]string{
 		program: "../cmd/solti-host",
 		filepath.Join(plugins, "solti-runner-subprocess"): "../plugins/subprocess",
+		filepath.Join(runners, "solti-runner-subprocess"): "../plugins/subprocess",
+		filepath.Join(runners, "solti-runner-wasm"):       "../plugins/wasm",
 	} {
 		cmd := exec.Command("go", "build", "-o", to, from)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as a release has them
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return dir, fmt.Errorf("%v: %w\n%s", cmd, err, out)
 		}
