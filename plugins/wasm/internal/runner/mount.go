@@ -74,7 +74,8 @@ func (t *task) grants(img *image.Image, from image.From, ready wire.Ready) map[s
 	g := map[string]string{
 		"module": string(img.Module), "engine": ready.Engine.String(), "code": string(from),
 		"memory": w.Limits.Memory.String(), "clock": string(w.Clock), "random": string(w.Random), "isolation": string(w.Isolation),
-		"landlock": fmt.Sprint(ready.Landlock),
+		"landlock": fmt.Sprint(ready.Landlock), "openFiles": fmt.Sprint(w.Limits.OpenFiles),
+		"output": w.Limits.Output.Bytes.String() + " " + string(w.Limits.Output.Over),
 	}
 	if w.Limits.CPU > 0 {
 		g["cpu"] = w.Limits.CPU.String()
@@ -95,6 +96,13 @@ func (t *task) grants(img *image.Image, from image.From, ready wire.Ready) map[s
 	}
 	if len(w.Listeners) > 0 {
 		g["listeners"] = strings.Join(w.Listeners, " ")
+	}
+	var features []string
+	for _, f := range w.Features {
+		features = append(features, string(f))
+	}
+	if len(features) > 0 {
+		g["features"] = strings.Join(features, " ")
 	}
 	return g
 }
