@@ -161,6 +161,7 @@ type record struct {
 	stdout  bytes.Buffer      // guarded by mu
 	stderr  bytes.Buffer      // guarded by mu
 	started string            // guarded by mu
+	facts   map[string]string // guarded by mu
 	events  []*pluginv1.Event // guarded by mu
 	stats   *pluginv1.Stats   // guarded by mu
 	exited  *pluginv1.Exited  // guarded by mu
@@ -189,7 +190,7 @@ func (r *record) Send(m *pluginv1.RunTaskResponse) error {
 				r.stdout.Write(body.Output.Data)
 			}
 		case *pluginv1.Frame_Started:
-			r.started = body.Started.ExternalId
+			r.started, r.facts = body.Started.ExternalId, body.Started.Facts
 		case *pluginv1.Frame_Event:
 			r.events = append(r.events, body.Event)
 		case *pluginv1.Frame_Stats:
