@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 )
 
 // startLimit is how long to wait for the end of a child that could not be confined.
@@ -48,21 +50,18 @@ func New(threads int) (*Spawner, error) { return spawnerOf(threads, nil, Self) }
 // NewOf makes a spawner whose children are started from a binary that is not ours. The file stays the
 // caller's.
 func NewOf(binary *os.File, threads int) (*Spawner, error) {
-	fd, err := unix.FcntlInt(binary.Fd(), unix.F_DUPFD_CLOEXEC, firstHigh)
+	own, err := memfile.Dup(binary)
 	if err != nil {
-		return nil, fmt.Errorf("duplicate the descriptor of %s: %w", binary.Name(), err)
+		return nil, err
 	}
-	own := os.NewFile(uintptr(fd), binary.Name())
-	s, err := spawnerOf(threads, own, fmt.Sprintf("/proc/self/fd/%d", fd))
+	// By our own number: where a child has its files before it becomes the binary, it may have put one of
+	// them, or what Go needs for the fork, in the place of this descriptor.
+	s, err := spawnerOf(threads, own, fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), own.Fd()))
 	if err != nil {
 		return nil, errors.Join(err, own.Close())
 	}
 	return s, nil
 }
-
-// firstHigh is a descriptor that no child is given a file as, so that the binary still is there in the
-// moment in which a child has its files and becomes that binary.
-const firstHigh = 100
 
 func spawnerOf(threads int, binary *os.File, path string) (*Spawner, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
@@ -87,7 +86,7 @@ func (s *Spawner) serve() {
 }
 
 // Path is that of the binary which children are started from where a command does not say it. It means
-// something to this process, until Close.
+// something until Close.
 func (s *Spawner) Path() string { return s.path }
 
 // Close ends all children that are still alive, and the spawner. Whoever started them still hears of
@@ -126,9 +125,6 @@ func (s *Spawner) Start(cmd *Command) (*Process, error) {
 		return nil, err
 	}
 	defer s.starting.Done()
-	if len(cmd.Files) > firstHigh-FirstFile {
-		return nil, fmt.Errorf("start %s: %d files are too many", cmd.name(), len(cmd.Files))
-	}
 	p, err := s.start(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.name(), err)
