@@ -179,11 +179,15 @@ func (h *server) settle(ctx context.Context) error {
 			return err
 		}
 	}
-	failed, err := h.count(ctx, task.Failed, task.Exhausted, task.Canceled, task.Timeout)
-	if err == nil && failed > 0 {
-		err = fmt.Errorf("%d tasks did not succeed", failed)
+	l, err := h.client.List(ctx, task.Query{
+		Phases: []task.Phase{task.Failed, task.Exhausted, task.Canceled, task.Timeout}, Limit: 1,
+	})
+	if err != nil || len(l.Items) == 0 {
+		return err
 	}
-	return err
+	one := l.Items[0]
+	return fmt.Errorf("%d tasks did not succeed, such as %s: %s: %+v",
+		1+l.Metadata.RemainingItemCount, one.Metadata.Name, one.Status.Phase, *one.Status.Error)
 }
 
 // count returns how many tasks are in one of the phases.

@@ -211,11 +211,13 @@ func cpu() (own, children time.Duration) {
 	return of(unix.RUSAGE_SELF), of(unix.RUSAGE_CHILDREN)
 }
 
-// cpuOf returns the processor time of another process, by its clock, which is numbered after it.
-func cpuOf(pid int) time.Duration {
-	var ts unix.Timespec
-	if unix.ClockGettime(int32(^pid<<3|2), &ts) != nil {
-		return 0
+// cpuOf returns the processor time of other processes, by their clocks, which are numbered after them.
+func cpuOf(pids ...int) (sum time.Duration) {
+	for _, pid := range pids {
+		var ts unix.Timespec
+		if unix.ClockGettime(int32(^pid<<3|2), &ts) == nil {
+			sum += time.Duration(ts.Nano())
+		}
 	}
-	return time.Duration(ts.Nano())
+	return sum
 }

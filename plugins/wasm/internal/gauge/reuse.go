@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"runtime"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -40,10 +41,10 @@ func (s *stock) once(k *kit) error {
 	return ended(err)
 }
 
-// reuse compares attempts in a worker that is used again with wazero in this process.
+// reuse compares attempts in workers that are used again with wazero in this process: one at a time, and as
+// many as there are processors.
 func reuse(k *kit) error {
-	wasm := moduletest.Hello(hello)
-	here, err := newStock(k, wasm)
+	here, err := newStock(k, moduletest.Hello(hello))
 	if err != nil {
 		return err
 	}
@@ -51,36 +52,61 @@ func reuse(k *kit) error {
 	b := k.binaries[0]
 	p := pool.New(b.spawner, pool.Options{Jobs: 1 << 30})
 	defer p.Close()
-	w, err := p.Take(k.ctx, b.hello, "lease")
-	if err != nil {
+	for _, atOnce := range []int{1, runtime.NumCPU()} {
+		if err := k.reuse(here, p, atOnce); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *kit) reuse(here *stock, p *pool.Pool, atOnce int) error {
+	workers := make(chan *pool.Worker, atOnce)
+	var pids []int
+	for range atOnce {
+		w, err := p.Take(k.ctx, k.binaries[0].hello, "lease")
+		if err != nil {
+			return err
+		}
+		defer w.Kill()
+		workers <- w
+		pids = append(pids, w.PID())
+	}
+	job := wire.Job{Args: []string{"guest"}}
+	again := func(w *pool.Worker) error {
+		_, _, err := w.Run(job, &sink{}, wire.Limit{})
 		return err
 	}
-	defer w.Kill()
-	pid, job := w.PID(), wire.Job{Args: []string{"guest"}}
-	k.table("attempts of hello one after the other, in a worker that is used again; CPU in us each",
+	k.table(fmt.Sprintf("attempts of hello in workers that are used again, %d at a time; CPU in us each", atOnce),
 		"round", "wazero here /s", "reused /s", "ratio", "wazero CPU", "own CPU", "worker CPU", "CPU ratio")
 	n := k.size(5000, 200)
 	var ratios, work []float64
 	for round := range k.size(9, 1) {
-		within, err := throughput(n, 1, func() error { return here.once(k) })
+		within, err := throughput(n, atOnce, func() error { return here.once(k) })
 		if err != nil {
 			return err
 		}
-		before := cpuOf(pid)
-		reused, err := throughput(n, 1, func() error {
-			_, _, err := w.Run(job, &sink{}, wire.Limit{})
-			return err
-		})
+		before := cpuOf(pids...)
+		reused, err := each(n, workers, again)
 		if err != nil {
 			return err
 		}
-		worker := float64((cpuOf(pid) - before).Microseconds()) / float64(n)
+		worker := float64((cpuOf(pids...) - before).Microseconds()) / float64(n)
 		ratios = append(ratios, reused.perSecond/within.perSecond)
 		work = append(work, within.own/(reused.own+worker))
 		k.row(fmt.Sprint(round+1), within.perSecond, reused.perSecond, ratios[round], within.own, reused.own, worker, work[round])
 	}
 	k.row("median", nil, nil, middle(ratios), nil, nil, nil, middle(work))
 	return nil
+}
+
+// each does something n times, with every worker at a time.
+func each(n int, workers chan *pool.Worker, do func(w *pool.Worker) error) (rate, error) {
+	return throughput(n, cap(workers), func() error {
+		w := <-workers
+		defer func() { workers <- w }()
+		return do(w)
+	})
 }
 
 // goGuest compares attempts of a program in Go.

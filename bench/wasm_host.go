@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/soltihq/solti-host/host/client"
+	"github.com/soltihq/solti-host/host/task"
+)
+
+// wasmFresh compares attempts in processes of their own, through HTTP, durable records and the plugin, with
+// those that the plugin makes for itself.
+func (b *bench) wasmFresh(ctx context.Context, g *gauge, module wasmModule) error {
+	t := b.report.table("fresh attempts of hello through the whole host, 64 clients; CPU in us each",
+		"round", "plugin alone /s", "host /s", "ratio", "host", "plugin", "workers", "client")
+	n := b.size(1500, 30)
+	for round := range b.size(5, 1) {
+		alone, err := g.rate(ctx)
+		if err != nil {
+			return err
+		}
+		got, err := b.wasmRound(ctx, n, module)
+		if err != nil {
+			return err
+		}
+		t.row(fmt.Sprint(round+1), alone, got.rate, got.rate/alone, micros(got.used.host, n),
+			micros(got.used.plugins, n), micros(got.used.children, n), micros(got.used.client, n))
+	}
+	return nil
+}
+
+// wasmRound has a new host run n tasks.
+func (b *bench) wasmRound(ctx context.Context, n int, module wasmModule) (l loaded, err error) {
+	err = b.withHost(ctx, func(h *server) error {
+		if err := h.workWasm(ctx, 20, "warm", module); err != nil {
+			return err
+		}
+		before, err := h.usage(ctx)
+		if err != nil {
+			return err
+		}
+		began := time.Now()
+		if err := h.workWasm(ctx, n, "t", module); err != nil {
+			return err
+		}
+		l.took = time.Since(began)
+		after, err := h.usage(ctx)
+		l.rate, l.used = float64(n)/l.took.Seconds(), after.since(before)
+		return err
+	})
+	return l, err
+}
+
+// withHost starts a host in a directory of its own for the time of do.
+func (b *bench) withHost(ctx context.Context, do func(h *server) error) error {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	h, err := b.start(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer h.stop()
+	return do(h)
+}
+
+// workWasm runs n tasks to their end.
+func (h *server) workWasm(ctx context.Context, n int, prefix string, module wasmModule) error {
+	var next atomic.Int64
+	var failed atomic.Pointer[error]
+	var wg sync.WaitGroup
+	for range inFlight {
+		wg.Go(func() {
+			for failed.Load() == nil {
+				i := next.Add(1)
+				if i > int64(n) {
+					return
+				}
+				t := wasmTask(fmt.Sprintf("%s-%d", prefix, i), module, "process")
+				if _, err := h.client.Create(ctx, t, client.CreateOptions{}); err != nil {
+					failed.Store(&err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return h.settle(ctx)
+}
+
+// wasmReused measures tasks that start again as soon as they end, each in a worker that it keeps.
+func (b *bench) wasmReused(ctx context.Context, module wasmModule) error {
+	t := b.report.table("attempts of hello of tasks that always restart and keep their worker, through the whole host; CPU in us each",
+		"tasks", "attempts /s", "host", "plugin", "workers", "commits", "host sleeps", "plugin sleeps")
+	for _, tasks := range []int{1, 4, 16} {
+		err := b.withHost(ctx, func(h *server) error {
+			for i := range tasks {
+				again := wasmTask("again-"+strconv.Itoa(i), module, "reuse")
+				again.Spec.Restart.Policy = task.Always
+				if _, err := h.client.Create(ctx, again, client.CreateOptions{}); err != nil {
+					return err
+				}
+			}
+			row, err := b.wasmWatch(ctx, h)
+			if err == nil {
+				t.row(append([]any{strconv.Itoa(tasks)}, row...)...)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wasmWatch looks at a host whose tasks go on by themselves. Workers that live are children that were not waited
+// for yet, so theirs is looked up process by process.
+func (b *bench) wasmWatch(ctx context.Context, h *server) ([]any, error) {
+	const counter = "solti_runner_tasks_completed_total"
+	look := func() (u usage, workers time.Duration, err error) {
+		if u, err = h.usage(ctx); err != nil {
+			return u, 0, err
+		}
+		pids, err := h.plugins(ctx)
+		return u, u.children + childrenOf(pids["wasm"]), err
+	}
+	// more returns what comes after so many attempts more, and a while that is long enough to be looked at.
+	more := func(attempts float64, window time.Duration) (u usage, workers time.Duration, err error) {
+		first, _, err := look()
+		if err != nil {
+			return u, 0, err
+		}
+		for began := time.Now(); time.Since(began) < time.Minute; {
+			if err := sleep(ctx, max(window, 10*time.Millisecond)); err != nil {
+				return u, 0, err
+			}
+			if u, workers, err = look(); err != nil || u.metrics[counter]-first.metrics[counter] >= attempts {
+				return u, workers, err
+			}
+		}
+		return u, 0, errors.New("no attempt ends")
+	}
+	before, workers, err := more(1, 0)
+	if err != nil {
+		return nil, err
+	}
+	after, workers2, err := more(1, time.Duration(b.size(5000, 300))*time.Millisecond)
+	if err != nil {
+		return nil, err
+	}
+	d := after.since(before)
+	n := d.metrics[counter]
+	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / n }
+	return []any{
+		n / after.at.Sub(before.at).Seconds(), each(d.host), each(d.plugins), each(workers2 - workers),
+		d.metrics["solti_store_commit_units_count"] / n, float64(d.hostSwitches) / n, float64(d.pluginSwitches) / n,
+	}, nil
+}
+
+// childrenOf returns the processor time of a process's children that live.
+func childrenOf(pid int) (sum time.Duration) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for word := range strings.FieldsSeq(string(text)) {
+			child, _ := strconv.Atoi(word)
+			own, _ := cpuOf(child)
+			sum += own
+		}
+	}
+	return sum
+}
+
+// wasmTask is a task in a slot of its own.
+func wasmTask(name string, module wasmModule, isolation string) *task.Task {
+	spec, _ := json.Marshal(struct {
+		Module    wasmModule `json:"module"`
+		Isolation string     `json:"isolation"`
+	}{module, isolation})
+	return &task.Task{
+		APIVersion: task.APIVersion, Kind: task.KindTask,
+		Metadata: task.Metadata{Name: task.Name(name)},
+		Spec: task.Spec{
+			Slot:     task.Slot(name),
+			Workload: task.Workload{APIVersion: task.APIVersion, Kind: "Wasm", Spec: spec},
+		},
+	}
+}
