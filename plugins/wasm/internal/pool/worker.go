@@ -37,18 +37,22 @@ type Worker struct {
 	killed  atomic.Bool
 }
 
-// start starts a worker and has it load what load says. Temp is the directory for what it needs for that.
+// start starts a worker and has it load what load says. Below temp is where it puts what it needs for that,
+// which is removed here: a worker that is killed meanwhile cannot.
 func start(ctx context.Context, s *spawn.Spawner, key, temp string, load wire.Load) (*Worker, error) {
 	parent, child, err := wire.NewParent()
 	if err != nil {
 		return nil, fmt.Errorf("start a worker: %w", err)
 	}
-	env := []string{"GOMAXPROCS=1", "GOTRACEBACK=single"}
-	if temp != "" {
-		env = append(env, "TMPDIR="+temp)
+	own, err := os.MkdirTemp(temp, "worker-")
+	if err != nil {
+		_ = child.Close()
+		return nil, errors.Join(fmt.Errorf("start a worker: %w", err), parent.Close())
 	}
+	defer func() { _ = os.RemoveAll(own) }()
 	proc, err := s.Start(&spawn.Command{
-		Args: []string{Mode}, Name: "solti-wasm-worker", Env: env, Files: []*os.File{child},
+		Args: []string{Mode}, Name: "solti-wasm-worker", Files: []*os.File{child},
+		Env:    []string{"GOMAXPROCS=1", "GOTRACEBACK=single", "TMPDIR=" + own},
 		Limits: []spawn.Limit{{Resource: unix.RLIMIT_CORE, Max: 0}},
 	})
 	_ = child.Close()
@@ -56,7 +60,11 @@ func start(ctx context.Context, s *spawn.Spawner, key, temp string, load wire.Lo
 		return nil, errors.Join(fmt.Errorf("start a worker: %w", err), parent.Close())
 	}
 	w := &Worker{key: key, parent: parent, proc: proc}
-	if w.Ready, err = parent.Load(ctx, load); err != nil {
+	w.Ready, err = parent.Load(ctx, load)
+	if err == nil && ctx.Err() != nil { // and the way to the worker is set to fail, or will be in a moment
+		err = context.Cause(ctx)
+	}
+	if err != nil {
 		exit, reaped := w.end()
 		if errors.Is(err, wire.ErrGone) && reaped {
 			err = &CrashError{Exit: exit}
