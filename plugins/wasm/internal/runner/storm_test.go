@@ -1,0 +1,110 @@
+package runner
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+)
+
+// Everything that goes on until it is killed is killed, while 20 other tasks answer.
+func TestShapesAreCanceledWhileOthersAnswer(t *testing.T) {
+	s := newSubject(t, object{
+		"listeners": object{"web": "127.0.0.1:0"}, "features": []string{"tailCall"}, "limits": object{"memory": "3GiB"},
+		"workers": object{"warm": 0},
+	})
+	others := make([]handle, 20)
+	for i := range others {
+		others[i] = s.build(t, inline(moduletest.Cat(), object{"stdin": strconv.Itoa(i), "isolation": "reuse"}))
+	}
+	for _, shape := range moduletest.Shapes() {
+		if shape.Name == "blocked-read" {
+			continue // its stdin would have to stay open, which a task's does not
+		}
+		t.Run(shape.Name, func(t *testing.T) {
+			more := object{}
+			switch shape.Name {
+			case "blocked-accept":
+				more = object{"listeners": []string{"web"}}
+			case "tail-call-loop":
+				more = object{"features": []string{"tailCall"}}
+			case "huge-fill":
+				more = object{"limits": object{"memory": "3GiB"}}
+			}
+			r := s.build(t, inline(shape.Wasm, more)).start(t, nil)
+			r.until(t, moduletest.Ready)
+			pid := r.pid(t)
+			answers := make([]*record, len(others))
+			for i, h := range others {
+				answers[i] = h.start(t, nil)
+			}
+			for i, a := range answers[:10] {
+				a.finish(t).succeeded(t, strconv.Itoa(i))
+			}
+			r.cancel(t)
+			if alive(pid) {
+				t.Errorf("worker %d is alive although its attempt has ended", pid)
+			}
+			for i, a := range answers[10:] {
+				a.finish(t).succeeded(t, strconv.Itoa(10+i))
+			}
+		})
+	}
+}
+
+// memory returns what this process has of it, in bytes.
+func memory(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "VmRSS:")
+	kib, err := strconv.Atoi(strings.Fields(rest)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib << 10
+}
+
+// Whatever a bomb takes, the plugin's own process does not.
+func TestBombsAreContained(t *testing.T) {
+	if raced {
+		t.Skip("limits of memory do not hold with the race detector")
+	}
+	dir := tree(t, nil)
+	s := newSubject(t, object{
+		"mounts": []object{{"path": dir}}, "compile": object{"memory": "256MiB", "cpu": "1s"}, "workers": object{"warm": 1},
+	})
+	small := object{"limits": object{"memory": "64MiB"}}
+	bystander := s.build(t, inline(moduletest.Cat(), object{"stdin": "here"}))
+	bystander.run(t).succeeded(t, "here")
+	before := memory(t)
+	for _, bomb := range []struct {
+		name string
+		spec object
+		want func(t *testing.T, r *record)
+	}{
+		{"table", inline(moduletest.TableBomb(), small), func(t *testing.T, r *record) { r.want(t, oomKilled, true) }},
+		{"memory", inline(moduletest.MemoryBomb(), small), func(t *testing.T, r *record) { r.want(t, succeeded, false) }},
+		{"recursion", inline(moduletest.Recursion()), func(t *testing.T, r *record) { r.want(t, failed, true, "trap stack_overflow") }},
+		{"opens", inline(moduletest.Opens(), mounts(object{"host": dir, "guest": "/d"})), func(t *testing.T, r *record) {
+			r.want(t, failed, false, "exit status 33") // EMFILE
+		}},
+		{"output", inline(moduletest.OutputFlood(), output("64MiB", "", "kill")), func(t *testing.T, r *record) { r.want(t, failed, false, "output limit") }},
+		{"compile", inline(moduletest.CompileBomb(2000)), func(t *testing.T, r *record) { r.want(t, startFailed, true, "compiling the module took more than") }},
+	} {
+		t.Run(bomb.name, func(t *testing.T) {
+			r := s.build(t, bomb.spec).start(t, nil)
+			bystander.run(t).succeeded(t, "here")
+			r.finish(t)
+			bomb.want(t, r)
+			r.stdout.Reset()
+			if grown := memory(t) - before; grown > 256<<20 && bomb.name != "output" {
+				t.Errorf("this process has %d MiB more than before", grown>>20)
+			}
+		})
+	}
+}
