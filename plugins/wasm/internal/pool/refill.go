@@ -10,13 +10,19 @@ import (
 // refillLimit is how long a worker may take to be ready that nobody waits for.
 const refillLimit = time.Minute
 
-// refill starts a worker behind the back of whoever took one, if one is missing. Guests that are
+// refill starts the workers that are missing, behind the back of whoever took one. Guests that are
 // interpreted have no workers kept: soon they will be compiled, and those would be of no use.
 func (p *Pool) refill(image Image) {
-	key := image.Key()
-	if !p.reserve(key) {
-		return
+	for key := image.Key(); p.reserve(key); {
+		if !p.prepare(image, key) {
+			return
+		}
 	}
+}
+
+// prepare begins to start a worker for which there is a reservation, if the image is there and is such that
+// workers are kept.
+func (p *Pool) prepare(image Image, key string) bool {
 	load, release, err := image.Load() // now, as long as the caller has the image
 	if err != nil || load.Engine == wire.EngineInterpreter {
 		if err == nil {
@@ -24,7 +30,7 @@ func (p *Pool) refill(image Image) {
 		}
 		p.abandon(key)
 		p.work.Done()
-		return
+		return false
 	}
 	go func() {
 		defer p.work.Done()
@@ -41,6 +47,7 @@ func (p *Pool) refill(image Image) {
 			p.log().Warn("no worker can be kept ready", "error", err)
 		}
 	}()
+	return true
 }
 
 // reserve notes that a worker is on its way, if there is room for one. Its caller calls work.Done.
