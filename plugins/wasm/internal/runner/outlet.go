@@ -2,7 +2,6 @@ package runner
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
@@ -24,7 +23,7 @@ var _ wire.Outlet = (*outlet)(nil)
 // Output implements [wire.Outlet].
 func (o *outlet) Output(stream wire.Stream, p []byte) {
 	o.used = true
-	to := io.Writer(o.run.Stdout)
+	to := o.run.Stdout
 	if stream == wire.Stderr {
 		to = o.run.Stderr
 		o.last = append(o.last, p...)
