@@ -99,6 +99,7 @@ func (w *Worker) PID() int { return w.proc.PID() }
 func (w *Worker) Kill() {
 	w.killed.Store(true)
 	w.proc.Kill()
+	w.parent.Hurry()
 }
 
 // Run has the worker run a guest to its end, and tells how that was and what the guest used. When the job

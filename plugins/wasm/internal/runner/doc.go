@@ -9,4 +9,17 @@
 // What the plugin did itself goes before what a worker says: a guest may exit with any number. A trap is
 // final, since the same module with the same input traps again, unless the task's restart policy is the
 // author's own business and says otherwise; running out of memory is final for the same reason.
+// A worker that breaks before anything of its guest has run says nothing about the guest: a fresh one takes
+// its place, once, within the same attempt.
+//
+// # Invariants
+//
+//   - Workers are shared by attempts of one built task only, and only as long as its mounts are the same
+//     directories, whatever leads to them.
+//   - When Run has returned, no process is left that had anything of the attempt, but one that waits for the
+//     task's next.
+//   - A context that ends, ends the attempt in every phase: copying, compiling, waiting for a turn, loading,
+//     running, and handing on output.
+//   - What a task may do was decided when it was built, by the settings of that moment, and is checked again
+//     where names can mean something else by now.
 package runner

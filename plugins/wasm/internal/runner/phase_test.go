@@ -1,7 +1,9 @@
 package runner
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -88,6 +90,21 @@ func TestCanceledWhileAWorkerLoads(t *testing.T) {
 	}
 	if left := list(t, s.runner.engine.temp.scratch.Path()); len(left) > 0 {
 		t.Errorf("workers that were killed left %v", left)
+	}
+}
+
+// The guest has ended, and what it wrote is handed on at its rate.
+func TestCanceledWhileOutputIsPaced(t *testing.T) {
+	s := newSubject(t, nil)
+	r := s.build(t, inline(say(strings.Repeat("x", 200<<10)), output("1MiB", "1KiB", "block"))).start(t, nil)
+	until(t, "output", func() bool { return r.output() != "" })
+	began := time.Now()
+	r.cancel(t)
+	if took := time.Since(began); took > patience/2 {
+		t.Errorf("it took %v to end", took)
+	}
+	if n := len(r.output()); n != 200<<10 {
+		t.Errorf("%d bytes came, want all", n)
 	}
 }
 

@@ -27,5 +27,5 @@
 //     the ring are checked before use, bytes are copied out before they are looked at, and descriptors that a
 //     worker might send are never received. What does not fit is [ErrProtocol], and the worker is to be killed.
 //   - A job yields exactly one Status or an error, and no output is handed on after either.
-//   - A [Parent] is used by one goroutine at a time, but for [Parent.Usage].
+//   - A [Parent] is used by one goroutine at a time, but for [Parent.Usage] and [Parent.Hurry].
 package wire

@@ -26,6 +26,9 @@ type Parent struct {
 	shared *shared
 	ring   *os.File // until it is sent
 	taker  taker
+
+	once  sync.Once
+	hurry chan struct{} // closed by Hurry
 }
 
 // NewParent makes the way to a worker that is yet to be started, and the file that becomes its descriptor 3.
@@ -44,7 +47,7 @@ func NewParent() (*Parent, *os.File, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, ring.Close(), socket.Close(), child.Close(), s.close())
 	}
-	return &Parent{socket: socket, conn: conn, shared: s, ring: ring, taker: taker{shared: s}}, child, nil
+	return &Parent{socket: socket, conn: conn, shared: s, ring: ring, taker: taker{shared: s}, hurry: make(chan struct{})}, child, nil
 }
 
 // Load makes the worker ready and waits until it is. It returns a *RefusalError if the worker says no, and
@@ -84,6 +87,10 @@ func (p *Parent) Load(ctx context.Context, l Load) (Ready, error) {
 	}
 	return r, err
 }
+
+// Hurry says that the worker is being killed: output that waits because of its rate is handed on at once. It
+// may be called at any time.
+func (p *Parent) Hurry() { p.once.Do(func() { close(p.hurry) }) }
 
 // Close gives up the socket, at which a worker that waits for a job exits, and the shared memory. Call it
 // after Run has returned.

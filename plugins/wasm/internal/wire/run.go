@@ -19,7 +19,7 @@ var outputBuffers = sync.Pool{New: func() any { return new([MaxOutput]byte) }}
 
 // Run gives the worker a job and hands on its output until the job's end. It returns the worker's Status; or
 // ErrGone, when its process ended, by a kill or by itself; or ErrOutputLimit or ErrProtocol, when the caller
-// has to kill it. To stop a job, kill the worker: Run then returns after the last byte of output.
+// has to kill it. To stop a job, kill the worker and call Hurry: Run then returns after the last byte of output.
 func (p *Parent) Run(job Job, out Outlet, limit Limit) (Status, error) {
 	e, files, err := job.encode()
 	if err != nil {
@@ -129,7 +129,8 @@ func (r *run) deadline(wait time.Duration) error {
 	return nil
 }
 
-// rest hands on what the ring holds after the end. A paced end keeps to the rate; otherwise nobody waits.
+// rest hands on what the ring holds after the end. A paced end keeps to the rate, until somebody hurries;
+// otherwise nobody waits.
 func (r *run) rest(paced bool) error {
 	defer func() { _ = r.deadline(0) }()
 	for {
@@ -137,7 +138,11 @@ func (r *run) rest(paced bool) error {
 		if wait == 0 || err != nil {
 			return err
 		}
-		time.Sleep(wait)
+		select {
+		case <-time.After(wait):
+		case <-r.Parent.hurry:
+			paced = false
+		}
 	}
 }
 
