@@ -39,7 +39,7 @@ func TestNoWayOut(t *testing.T) {
 		link("../outside", "directory") + "/secret",
 		link("dir/../../outside/secret", "winding"),
 		link("found", "twice"),
-		link("/proc/thread-self/root" + "/etc/passwd", "magic"),
+		link("/proc/thread-self/root"+"/etc/passwd", "magic"),
 		link("../outside/new", "dangling"),
 	}
 	for _, path := range paths {
