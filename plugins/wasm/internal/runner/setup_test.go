@@ -165,6 +165,7 @@ type record struct {
 	events  []*pluginv1.Event // guarded by mu
 	stats   *pluginv1.Stats   // guarded by mu
 	exited  *pluginv1.Exited  // guarded by mu
+	ends    int               // guarded by mu; how many there were
 	slow    chan struct{}     // if set, nothing is read until it is closed
 }
 
@@ -197,6 +198,7 @@ func (r *record) Send(m *pluginv1.RunTaskResponse) error {
 			r.stats = body.Stats
 		case *pluginv1.Frame_Exited:
 			r.exited = body.Exited
+			r.ends++
 		}
 	}
 	return nil
