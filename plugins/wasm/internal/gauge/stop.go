@@ -22,6 +22,7 @@ func stopping(k *kit) error {
 	b := k.binaries[0]
 	p := pool.New(b.spawner, pool.Options{})
 	defer p.Close()
+	var images []*image
 	k.table("kill until reaped, in ms", "what", "p50", "p90", "max", "native p50", "p50 ratio")
 	for _, shape := range moduletest.Shapes() {
 		if k.short && shape.Name == "huge-fill" {
@@ -32,6 +33,7 @@ func stopping(k *kit) error {
 			return fmt.Errorf("%s: %w", shape.Name, err)
 		}
 		i.load.Pages = maxPages
+		images = append(images, i)
 		var took, native []time.Duration
 		for range k.size(40, 2) {
 			d, err := k.killNative()
@@ -46,7 +48,7 @@ func stopping(k *kit) error {
 		}
 		k.row(shape.Name, millis(took, 0.5), millis(took, 0.9), millis(took, 1), millis(native, 0.5), millis(took, 0.5)/millis(native, 0.5))
 	}
-	return nil
+	return k.others(images)
 }
 
 func (k *kit) killNative() (time.Duration, error) {

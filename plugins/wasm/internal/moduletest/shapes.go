@@ -1,6 +1,9 @@
 package moduletest
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // Ready is what programs say on stdout when they are about to do what their name says.
 const Ready = "ready\n"
@@ -79,12 +82,22 @@ func HostCallStorm() []byte {
 // Sleep sleeps for an hour at a time.
 func Sleep() []byte {
 	p := NewProgram(1, "fd_write", "poll_oneoff")
+	return p.Main(nil, p.Say(1, Ready)+Forever(p.sleep(time.Hour)))
+}
+
+// Ticks says Ready again and again, with a pause before each but the first.
+func Ticks(pause time.Duration) []byte {
+	p := NewProgram(1, "fd_write", "poll_oneoff")
+	return p.Main(nil, Forever(p.Say(1, Ready)+p.sleep(pause)))
+}
+
+// sleep waits for a while. The program imports poll_oneoff.
+func (p *Program) sleep(d time.Duration) Code {
 	subscription := make([]byte, 48)
 	subscription[16] = 1 // the monotonic clock
-	binary.LittleEndian.PutUint64(subscription[24:], 3600e9)
+	binary.LittleEndian.PutUint64(subscription[24:], uint64(d))
 	in, out := p.Put(subscription), p.Put(make([]byte, 32))
-	poll := I32Const(int32(in)) + I32Const(int32(out)) + I32Const(1) + I32Const(scratch) + p.Call("poll_oneoff") + Drop
-	return p.Main(nil, p.Say(1, Ready)+Forever(poll))
+	return I32Const(int32(in)) + I32Const(int32(out)) + I32Const(1) + I32Const(scratch) + p.Call("poll_oneoff") + Drop
 }
 
 // BlockedRead reads stdin, which nobody writes to. If it gets an answer, it exits with its errno.

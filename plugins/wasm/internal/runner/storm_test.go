@@ -9,51 +9,6 @@ import (
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
 )
 
-// Everything that goes on until it is killed is killed, while 20 other tasks answer.
-func TestShapesAreCanceledWhileOthersAnswer(t *testing.T) {
-	s := newSubject(t, object{
-		"listeners": object{"web": "127.0.0.1:0"}, "features": []string{"tailCall"}, "limits": object{"memory": "3GiB"},
-		"workers": object{"warm": 0},
-	})
-	others := make([]handle, 20)
-	for i := range others {
-		others[i] = s.build(t, inline(moduletest.Cat(), object{"stdin": strconv.Itoa(i), "isolation": "reuse"}))
-	}
-	for _, shape := range moduletest.Shapes() {
-		if shape.Name == "blocked-read" {
-			continue // its stdin would have to stay open, which a task's does not
-		}
-		t.Run(shape.Name, func(t *testing.T) {
-			more := object{}
-			switch shape.Name {
-			case "blocked-accept":
-				more = object{"listeners": []string{"web"}}
-			case "tail-call-loop":
-				more = object{"features": []string{"tailCall"}}
-			case "huge-fill":
-				more = object{"limits": object{"memory": "3GiB"}}
-			}
-			r := s.build(t, inline(shape.Wasm, more)).start(t, nil)
-			r.until(t, moduletest.Ready)
-			pid := r.pid(t)
-			answers := make([]*record, len(others))
-			for i, h := range others {
-				answers[i] = h.start(t, nil)
-			}
-			for i, a := range answers[:10] {
-				a.finish(t).succeeded(t, strconv.Itoa(i))
-			}
-			r.cancel(t)
-			if alive(pid) {
-				t.Errorf("worker %d is alive although its attempt has ended", pid)
-			}
-			for i, a := range answers[10:] {
-				a.finish(t).succeeded(t, strconv.Itoa(10+i))
-			}
-		})
-	}
-}
-
 // memory returns what this process has of it, in bytes.
 func memory(t *testing.T) int {
 	t.Helper()
