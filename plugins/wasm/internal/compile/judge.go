@@ -19,23 +19,13 @@ func (c *Compiler) failure(exit spawn.Exit) error {
 		return nil
 	case exit.SpentCPU(cpu):
 		return &LimitError{LimitCPU, cpu.String()}
-	case exit.Code > 0 && noMemory(exit.Stderr):
+	case exit.OutOfMemory():
 		return &LimitError{LimitData, human(limits.Data)}
 	case exit.Code > 0 && strings.Contains(exit.Stderr, "SIGXFSZ"):
 		return &LimitError{LimitFile, human(limits.File)}
 	default:
 		return &CrashError{exit.String(), exit.Stderr}
 	}
-}
-
-// noMemory reports whether a Go program's last words are that it got no memory.
-func noMemory(text string) bool {
-	for _, words := range []string{"out of memory", "cannot allocate memory", "failed to create new OS thread"} {
-		if strings.Contains(text, words) {
-			return true
-		}
-	}
-	return false
 }
 
 // judge returns what a child's report says, if it is not good.
@@ -45,7 +35,7 @@ func (c *Compiler) judge(r *report) error {
 		return &RefusedError{Reasons: r.Refused, Facts: r.Facts}
 	case strings.Contains(r.Failure, unix.EFBIG.Error()):
 		return &LimitError{LimitFile, human(c.config.Limits.File)}
-	case noMemory(r.Failure):
+	case spawn.OutOfMemory(r.Failure):
 		return &LimitError{LimitData, human(c.config.Limits.Data)}
 	case r.Failure != "":
 		return &CrashError{"it could not go on", r.Failure}

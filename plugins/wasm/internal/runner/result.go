@@ -11,7 +11,6 @@ import (
 	"github.com/soltihq/solti-host/plugins/wasm/internal/image"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
-	"github.com/soltihq/solti-host/plugins/wasm/internal/worker"
 	"github.com/soltihq/solti-host/sdk"
 )
 
@@ -26,7 +25,7 @@ func startError(ctx context.Context, err error) error {
 		return err // stopped before it began
 	case errors.As(err, &refused), errors.As(err, &load), errors.As(err, &grant):
 		return sdk.Permanent(sdk.StartFailed(err))
-	case errors.As(err, &crash) && outOfMemory(crash):
+	case errors.As(err, &crash) && crash.Exit.OutOfMemory():
 		return sdk.Permanent(sdk.StartFailed(fmt.Errorf("the module needs more memory to be loaded than workers may have: %w", err)))
 	default:
 		return sdk.StartFailed(err)
@@ -65,15 +64,11 @@ func (t *task) crashed(c *pool.CrashError) error {
 	switch {
 	case t.workload.Limits.CPU > 0 && c.Exit.Signal == unix.SIGXCPU:
 		return fmt.Errorf("cpu limit: it took more than %s of processor time", t.workload.Limits.CPU)
-	case outOfMemory(c):
+	case c.Exit.OutOfMemory():
 		return sdk.Permanent(sdk.OutOfMemory("it took more memory than its limit of %s and what the engine needs", t.workload.Limits.Memory))
 	default:
 		return fmt.Errorf("the worker crashed: %s", c.Error())
 	}
-}
-
-func outOfMemory(c *pool.CrashError) bool {
-	return c.Exit.Code == 2 && worker.OutOfMemory(c.Exit.Stderr)
 }
 
 // outputError says which limits there were.

@@ -136,7 +136,7 @@ func TestLimitsAreInForceWhenStartReturns(t *testing.T) {
 		}
 	}
 	_ = theirs.Close()
-	if e := end(t, p); e.Code != 2 || !strings.Contains(e.Stderr, "out of memory") && !strings.Contains(e.Stderr, "cannot allocate") {
+	if e := end(t, p); !e.OutOfMemory() {
 		t.Errorf("%s: %s", e, e.Stderr)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
-	"github.com/soltihq/solti-host/plugins/wasm/internal/worker"
 )
 
 // signalOf returns the signal that ended a process.
@@ -83,7 +83,7 @@ func TestTableBombEndsTheWorkerAlone(t *testing.T) {
 	if err := s.wait(); !errors.As(err, &exit) || exit.ExitCode() != 2 {
 		t.Errorf("worker: %v, want exit 2", err)
 	}
-	if !worker.OutOfMemory(s.stderr.String()) {
+	if !spawn.OutOfMemory(s.stderr.String()) {
 		t.Errorf("stderr %.200q does not say why", &s.stderr)
 	}
 	if got := out.out[1].String(); got != moduletest.Ready {
