@@ -44,6 +44,9 @@ func (c *Child) Load() (l Load, module, native int, err error) {
 	}
 	ring := fds[want-1]
 	defer unix.Close(ring)
+	if err := patient(c.fd); err != nil {
+		return l, -1, -1, err
+	}
 	if c.shared, err = mapShared(ring); err != nil {
 		return l, -1, -1, err
 	}

@@ -15,8 +15,9 @@
 //
 // The ring is what makes output cheap and complete. A guest's write is a copy; the plugin, which has timers
 // that run while a guest does not let go of its processor, decides how long small writes are gathered: the
-// first after a pause is handed on at once, those that follow within [Gather] together. What the guest had
-// written when its process was killed is still there, to the last byte.
+// first after a pause is handed on at once, those that follow within [Gather], or are written within it from a
+// job's beginning, together: most jobs are over by then, and wake the plugin once. What the guest had written
+// when its process was killed is still there, to the last byte.
 //
 // A stop is SIGKILL to the worker. The plugin's end then sees the end of the socket, takes what the ring
 // holds and returns [ErrGone].

@@ -29,12 +29,12 @@ func (p *Parent) Run(job Job, out Outlet, limit Limit) (Status, error) {
 	for i := range w.counters {
 		w.counters[i].Store(0)
 	}
-	w.idle.Store(1)
+	w.idle.Store(0)
 	if err := p.send(e.b, files); err != nil {
 		return Status{}, fmt.Errorf("start job: %w", err)
 	}
 	now := time.Now()
-	r := run{Parent: p, out: out, meters: [2]meter{newMeter(limit, now), newMeter(limit, now)}}
+	r := run{Parent: p, out: out, busy: true, meters: [2]meter{newMeter(limit, now), newMeter(limit, now)}}
 	status, err := r.untilEnd()
 	r.tellGaps()
 	return status, err
@@ -47,7 +47,7 @@ type run struct {
 	meters [2]meter
 
 	status Status // once End is set
-	busy   bool   // output came within Gather
+	busy   bool   // output came within Gather, or the job begins
 	timed  bool   // the socket has a read deadline
 	buffer *[MaxOutput]byte
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -38,12 +40,28 @@ func numbers(files []*os.File) ([]int, error) {
 	return fds, nil
 }
 
+// linger is how long a worker waits for a message without letting go of its processor. In Go, another thread
+// would else take that away at once, and both would have to be woken for the next job.
+const linger = 2 * time.Millisecond
+
+// patient bounds the waits of receive.
+func patient(fd int) error {
+	tv := unix.NsecToTimeval(int64(linger))
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
+		return fmt.Errorf("set up socket: %w", err)
+	}
+	return nil
+}
+
 // receive waits for a message on a socket that blocks. It returns io.EOF when the other end is gone.
 func receive(fd int, buf, oob []byte) (message []byte, fds []int, err error) {
 	for {
-		n, oobn, flags, _, err := unix.Recvmsg(fd, buf, oob, unix.MSG_CMSG_CLOEXEC)
+		n, oobn, flags, err := recvmsg(fd, buf, oob)
 		switch {
 		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
 			continue
 		case errors.Is(err, unix.ECONNRESET), err == nil && n == 0:
 			return nil, nil, io.EOF
@@ -55,6 +73,17 @@ func receive(fd int, buf, oob []byte) (message []byte, fds []int, err error) {
 		fds, err = rights(oob[:oobn])
 		return buf[:n], fds, err
 	}
+}
+
+// recvmsg is the system call, without telling the scheduler that it may wait.
+func recvmsg(fd int, buf, oob []byte) (n, oobn, flags int, err error) {
+	iov := unix.Iovec{Base: &buf[0], Len: uint64(len(buf))}
+	msg := unix.Msghdr{Iov: &iov, Iovlen: 1, Control: &oob[0], Controllen: uint64(len(oob))}
+	r, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), unix.MSG_CMSG_CLOEXEC)
+	if errno != 0 {
+		return 0, 0, 0, errno
+	}
+	return int(r), int(msg.Controllen), int(msg.Flags), nil
 }
 
 func rights(oob []byte) ([]int, error) {
