@@ -22,6 +22,7 @@ var (
 const patience = 30 * time.Second
 
 func TestMain(m *testing.M) {
+	becomeDenied()
 	dir, err := buildAll()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,4 +85,31 @@ func TestExamplesThatAreLeftOutSayWhy(t *testing.T) {
 	if _, err := os.Stat(old); !os.IsNotExist(err) {
 		t.Errorf("the old module: %v", err)
 	}
+}
+
+// Where a service may not execute memory that it has written, modules are interpreted, and the log says so.
+func TestModulesRunWhereNativeCodeIsForbidden(t *testing.T) {
+	t.Parallel()
+	log := forbidden(t, "run", specs+"/hello-wasm.yaml", "--log-level", "warn")
+	for _, want := range []string{"hello from WebAssembly\n", "modules are interpreted"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("it lacks %q:\n%s", want, log)
+		}
+	}
+}
+
+// forbidden runs the program where the kernel lets nobody execute what was written, and returns what it printed.
+func forbidden(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{program}, args...)...) //nolint:gosec // ourselves
+	cmd.Env = append(os.Environ(), envDenied+"=1", "SOLTI_PLUGIN_DIR="+runners)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == exitNotDenied {
+		t.Skipf("this kernel cannot forbid it: %s", out)
+	}
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, out)
+	}
+	return string(out)
 }

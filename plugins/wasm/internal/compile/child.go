@@ -16,6 +16,7 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sys/unix"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/guest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/module"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 )
@@ -86,6 +87,10 @@ func work() (*report, error) {
 		return nil, fmt.Errorf("write the module: %w", err)
 	}
 	if q.Options.CheckOnly {
+		return r, nil
+	}
+	if err := guest.Executable(); err != nil { // the engine would panic
+		r.Failure = "memory that was written may not be executed here: " + err.Error()
 		return r, nil
 	}
 	return r, r.compile(wasm, q)

@@ -63,7 +63,7 @@ func Config(engine wire.Engine, tailCall, debug bool) wazero.RuntimeConfig {
 func Load(ctx context.Context, s Source) (*Module, error) {
 	m := &Module{Engine: s.Engine, memory: newAllocator(s)}
 	if s.Engine != wire.EngineInterpreter {
-		err := executable()
+		err := Executable()
 		switch {
 		case err == nil:
 			m.Engine = wire.EngineCompiler

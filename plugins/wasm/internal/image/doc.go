@@ -11,5 +11,6 @@
 //   - An image is made once, however many wait for it, and is given up when nobody does.
 //   - An image's files are sealed: every worker of it runs the same bytes.
 //   - What is run was admitted under the rules of its task, by this build.
+//   - Where the system forbids native code, nothing is compiled, and modules are interpreted.
 //   - A module that cannot be run is a *[RefusedError]; anything else may go better next time.
 package image

@@ -34,6 +34,14 @@ const (
 	Interpreted  From = "none"     // it has no code yet
 )
 
+// again says how one came by the image who finds it made.
+func (i *Image) again() From {
+	if i.native == nil {
+		return Interpreted
+	}
+	return FromMemory
+}
+
 // Key names everything that a worker depends on.
 func (i *Image) Key() string { return i.key }
 

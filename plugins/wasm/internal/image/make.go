@@ -54,6 +54,15 @@ func (s *Studio) interpreted(ctx context.Context, d content.Digest, r *request) 
 	return newImage(d, r, derived, nil), nil
 }
 
+// spare returns what interpreted does, and puts it on the shelf: there will be nothing better.
+func (s *Studio) spare(ctx context.Context, d content.Digest, r *request) (*Image, From, error) {
+	i, err := s.interpreted(ctx, d, r)
+	if err == nil {
+		s.shelf.put(r.name(d), i)
+	}
+	return i, Interpreted, err
+}
+
 // compile has a child look at the module.
 func (s *Studio) compile(ctx context.Context, d content.Digest, r *request, check bool) (*compile.Result, error) {
 	f, err := s.store.Get(d)

@@ -12,6 +12,7 @@ import (
 	"github.com/soltihq/solti-host/plugins/wasm/internal/cache"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/compile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/content"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/guest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/settings"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/signature"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
@@ -26,6 +27,7 @@ type Studio struct {
 	compiler *compile.Compiler
 	cache    *cache.Cache
 	build    cache.Key
+	noCode   error // why native code cannot be executed here; nil means that it can
 	log      hclog.Logger
 	shelf    *shelf
 	makings  *makings
@@ -33,7 +35,11 @@ type Studio struct {
 
 // Open makes a studio that keeps what it needs below dir, a directory of its own.
 func Open(dir string, s *settings.Settings, spawner *spawn.Spawner, log hclog.Logger) (_ *Studio, err error) {
-	st := &Studio{settings: s, log: log, shelf: newShelf(linger), makings: newMakings()}
+	st := &Studio{settings: s, log: log, shelf: newShelf(linger), makings: newMakings(), noCode: guest.Executable()}
+	if st.noCode != nil {
+		log.Warn("memory that was written may not be executed here, so modules are interpreted, which is 30 to 90 times slower;"+
+			" of systemd, MemoryDenyWriteExecute=no allows it", "error", st.noCode)
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, st.Close())
@@ -102,7 +108,10 @@ func (s *Studio) Image(ctx context.Context, w *workload.Workload, progress func(
 	r := newRequest(w, s.settings)
 	name := r.name(d)
 	if i := s.shelf.get(name); i != nil {
-		return i, FromMemory, nil
+		return i, i.again(), nil
+	}
+	if s.noCode != nil {
+		return s.makings.wait(ctx, name, func(ctx context.Context) (*Image, From, error) { return s.spare(ctx, d, r) })
 	}
 	i, err := s.find(d, r)
 	if err == nil {
