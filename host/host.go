@@ -99,7 +99,8 @@ func (h *Host) openMetrics() error {
 	var err error
 	h.metrics, err = metrics.New(r, h.buildInfo(), metrics.Sources{
 		Phases: func() map[task.Phase]int { return h.state.CountByPhase() }, Plugins: h.Plugins, BusLosses: h.bus.Lost,
-	})
+		PluginMetrics: h.pluginMetrics,
+	}, h.log.Named("metrics"))
 	if err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}

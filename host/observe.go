@@ -1,15 +1,36 @@
 package host
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/soltihq/solti-host/host/internal/api"
 	"github.com/soltihq/solti-host/host/internal/metrics"
+	"github.com/soltihq/solti-host/host/internal/metrics/foreign"
 	"github.com/soltihq/solti-host/host/internal/output"
+	"github.com/soltihq/solti-host/host/internal/plugin"
 	"github.com/soltihq/solti-host/host/internal/store"
 )
+
+// pluginMetrics asks the plugins for their metrics.
+func (h *Host) pluginMetrics(ctx context.Context) []foreign.Answer {
+	if h.plugins == nil {
+		return nil
+	}
+	told := h.plugins.Metrics(ctx)
+	answers := make([]foreign.Answer, len(told))
+	for i, a := range told {
+		if errors.Is(a.Err, plugin.ErrTooLarge) {
+			a.Err = fmt.Errorf("%w: %w", foreign.ErrTooLarge, a.Err)
+		}
+		answers[i] = foreign.Answer(a)
+	}
+	return answers
+}
 
 // tellCommits logs when the state cannot be written, and when it can again.
 type tellCommits struct {

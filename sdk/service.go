@@ -38,6 +38,7 @@ type Service struct {
 	launch    Launch
 	runs      *runs
 	handles   *handles
+	gathering gatherings
 	work      sync.WaitGroup // goroutines that call foreign code
 
 	whoami func() (*identity, error) // what Name answered; it is asked once
@@ -131,6 +132,9 @@ func (s *Service) features() []string {
 	list := []string{"drain", "list"}
 	if _, ok := s.runner.(Configurer); ok {
 		list = append(list, "configure")
+	}
+	if _, ok := s.runner.(Metered); ok {
+		list = append(list, "metrics")
 	}
 	return list
 }

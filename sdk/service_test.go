@@ -265,7 +265,8 @@ func TestAbsentFeaturesAreUnimplemented(t *testing.T) {
 	_, configure := client.Configure(t.Context(), &pluginv1.ConfigureRequest{})
 	_, signal := client.Signal(t.Context(), &pluginv1.SignalRequest{})
 	_, recovery := client.Recover(t.Context(), &pluginv1.RecoverRequest{})
-	for _, err := range []error{configure, signal, recovery} {
+	_, metrics := client.Metrics(t.Context(), &pluginv1.MetricsRequest{})
+	for _, err := range []error{configure, signal, recovery, metrics} {
 		if status.Code(err) != codes.Unimplemented {
 			t.Errorf("got %v", err)
 		}

@@ -37,7 +37,7 @@ var imports = []struct {
 		tests: []string{"host/internal/store/..."}},
 	{path: "host/internal/output", may: []string{"host/task", "host/internal/event"}},
 	{path: "host/internal/tail", may: []string{"host/task", "host/internal/output"}},
-	{path: "host/internal/metrics", may: []string{"host/task", "host/internal/event"}},
+	{path: "host/internal/metrics", may: []string{"host/task", "host/internal/event", "sdk"}},
 	{path: "host/internal/execute", may: []string{
 		"host/task", "host/internal/output", "host/internal/router", "host/internal/policy",
 		"host/internal/supervisor", "host/internal/plugin", "shared/proto/solti/plugin/v1"}},
@@ -96,7 +96,7 @@ func TestForeignPackagesHaveOneHome(t *testing.T) {
 		"go.etcd.io/bbolt":               {"host/internal/store"},
 		"github.com/spf13/cobra":         {"cmd/solti-host"},
 		"github.com/hashicorp/go-plugin": {"sdk", "host/internal/plugin"},
-		"github.com/prometheus/":         {"host", "host/internal/metrics", "host/internal/api", "host/internal/plugin"},
+		"github.com/prometheus/":         {"host", "host/internal/metrics", "host/internal/api", "host/internal/plugin", "sdk", "plugins/wasm/internal/metrics"},
 		"github.com/santhosh-tekuri/":    {"host/internal/plugin", "sdk"},
 		"testing":                        {"sdk/sdktest", "host/internal/store/storetest"},
 	}

@@ -24,6 +24,8 @@ var breakages = map[string]func(){
 	},
 	// has another version after each start
 	"fickle": func() { sdk.Serve(fickle{subjectRunner{name: "fickle"}}) },
+	// counts in the host's name
+	"boastful": func() { sdk.Serve(boastful{subjectRunner{name: "boastful"}}) },
 	// neither asks nor forces
 	"deaf": func() {
 		sdk.Serve(subjectRunner{name: "deaf", change: func(ctx context.Context, t *subjectTask, run *sdk.Run) error {

@@ -66,6 +66,7 @@ func TestCatches(t *testing.T) {
 	for subject, checks := range map[string][]string{
 		"loud":     {"Process/HandshakeLine"},
 		"fickle":   {"Name/IsStable"},
+		"boastful": {"Metrics/KeepTheRules"},
 		"deaf":     {"StopTask/AsksFirst", "StopTask/ForcesAfterTheGrace"},
 		"careless": {"StopTask/KillsTheWholeTree", "Process/LifelineEndsRuns"},
 		"leaky":    {"Hygiene/EnvironmentOfTasks"},

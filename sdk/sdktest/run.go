@@ -21,6 +21,7 @@ func Run(t *testing.T, c Config) {
 		{"Output", s.outputChecks()},
 		{"StopTask", s.stopChecks()},
 		{"ReleaseTask", s.releaseChecks()},
+		{"Metrics", s.metricsChecks()},
 		{"Hygiene", s.hygieneChecks()},
 	} {
 		t.Run(part.name, func(t *testing.T) {

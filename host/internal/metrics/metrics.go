@@ -1,8 +1,12 @@
 package metrics
 
 import (
+	"context"
+
+	"github.com/hashicorp/go-hclog"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/soltihq/solti-host/host/internal/metrics/foreign"
 	"github.com/soltihq/solti-host/host/task"
 )
 
@@ -12,11 +16,20 @@ var durations = []float64{.01, .05, .1, .5, 1, 5, 10, 30, 60, 120, 300, 600, 180
 // calls are the buckets of everything that should be quick, in seconds.
 var calls = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
+// runnerFamilies are the host's families whose names begin like those of plugins.
+var runnerFamilies = []string{
+	"solti_runner_tasks_started_total", "solti_runner_tasks_completed_total", "solti_runner_task_duration_seconds",
+	"solti_runner_errors_total",
+}
+
 // Sources are what metrics are pulled from when they are asked for.
 type Sources struct {
 	Phases    func() map[task.Phase]int // how many tasks are in each phase
 	Plugins   func() []task.Plugin
 	BusLosses func() uint64 // events that subscribers have missed
+
+	// PluginMetrics asks the plugins for their own, all at once, until ctx ends. Nil means that there are none.
+	PluginMetrics func(ctx context.Context) []foreign.Answer
 }
 
 // Metrics are the host's collectors. Its observers may be called from any goroutine.
@@ -28,8 +41,9 @@ type Metrics struct {
 	API     APIObserver
 }
 
-// New registers the host's collectors with r. It registers all of them or none.
-func New(r prometheus.Registerer, build task.BuildInfo, s Sources) (*Metrics, error) {
+// New registers the host's collectors with r. It registers all of them or none. What is wrong with the
+// metrics of plugins is told to log.
+func New(r prometheus.Registerer, build task.BuildInfo, s Sources, log hclog.Logger) (*Metrics, error) {
 	m := &Metrics{tasks: newTasks(), Output: newOutput(), Store: newStore(), API: newAPI()}
 	m.Plugins = newPlugins(m.runner)
 	all := append(m.tasks.collectors(), m.Plugins.collectors()...)
@@ -37,6 +51,9 @@ func New(r prometheus.Registerer, build task.BuildInfo, s Sources) (*Metrics, er
 	all = append(all, m.Store.collectors()...)
 	all = append(all, m.API.collectors()...)
 	all = append(all, newPulled(s), buildInfo(build))
+	if s.PluginMetrics != nil {
+		all = append(all, foreign.New(foreign.Options{Pull: s.PluginMetrics, Own: runnerFamilies, Observer: &m.Plugins, Log: log}))
+	}
 	for i, c := range all {
 		if err := r.Register(c); err != nil {
 			for _, done := range all[:i] {

@@ -1,11 +1,13 @@
 package metrics_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/soltihq/solti-host/host/internal/event"
 	"github.com/soltihq/solti-host/host/internal/metrics"
+	"github.com/soltihq/solti-host/host/internal/metrics/foreign"
 	"github.com/soltihq/solti-host/host/task"
 )
 
@@ -155,7 +158,7 @@ func exposition(t *testing.T, r prometheus.Gatherer) string {
 
 func TestExpositionOfAKnownLife(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
-	m, err := metrics.New(r, build, sources())
+	m, err := metrics.New(r, build, sources(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +192,7 @@ func TestExpositionOfAKnownLife(t *testing.T) {
 // A counter that appears with its first count has no rate, so all that can be known is there before.
 func TestSeriesOfClosedSetsAreThereFromTheStart(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
-	m, err := metrics.New(r, build, sources())
+	m, err := metrics.New(r, build, sources(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,10 +217,53 @@ func TestSeriesOfClosedSetsAreThereFromTheStart(t *testing.T) {
 	}
 }
 
+// A plugin gets the names that its own name gives it, and none of the host's.
+func TestMetricsOfPluginsStandBesideThoseOfTheHost(t *testing.T) {
+	r := prometheus.NewPedanticRegistry()
+	text, s := exposition(t, prometheus.NewRegistry()), sources()
+	s.PluginMetrics = func(context.Context) []foreign.Answer {
+		var all []foreign.Answer
+		for _, name := range []string{"wasm", "task", "tasks", "errors"} {
+			all = append(all, foreign.Answer{Plugin: name, Text: []byte(text)})
+		}
+		return all
+	}
+	m, err := metrics.New(r, build, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range stories() {
+		m.Records(s.all)
+	}
+	own := regexp.MustCompile(`(?m)^# TYPE (solti_runner_\S+) `).FindAllStringSubmatch(exposition(t, r), -1)
+	if len(own) < 4 {
+		t.Fatalf("the host has families %v", own)
+	}
+	for _, family := range own {
+		text += fmt.Sprintf("# TYPE %s gauge\n%s 1\n", family[1], family[1])
+	}
+	text += "# TYPE solti_runner_wasm_g gauge\nsolti_runner_wasm_g 1\n"
+	got := exposition(t, r)
+	if !strings.Contains(got, `solti_runner_wasm_g{plugin="wasm"} 1`) {
+		t.Errorf("without the family of a plugin:\n%s", got)
+	}
+	if n := strings.Count(got, "# TYPE solti_runner_"); n != len(own)+1 {
+		t.Errorf("%d families, want %d of the host and one of a plugin", n, len(own))
+	}
+	again := exposition(t, r)
+	for _, series := range []string{
+		`solti_plugin_metrics_pulls_total{plugin="wasm",result="ok"}`, `solti_plugin_metrics_dropped_series_total{plugin="tasks",reason="name"}`,
+	} {
+		if strings.Contains(again, series+" 0\n") || !strings.Contains(again, series) {
+			t.Errorf("%s does not count", series)
+		}
+	}
+}
+
 // What a label can be does not depend on what others send.
 func TestLabelsStayClosed(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
-	m, err := metrics.New(r, build, sources())
+	m, err := metrics.New(r, build, sources(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +277,7 @@ func TestLabelsStayClosed(t *testing.T) {
 
 func TestActiveRunsReturnToZero(t *testing.T) {
 	r := prometheus.NewRegistry()
-	m, err := metrics.New(r, build, sources())
+	m, err := metrics.New(r, build, sources(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,17 +297,17 @@ func TestRegistrationIsAllOrNothing(t *testing.T) {
 	if err := r.Register(clash); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := metrics.New(r, build, sources()); err == nil {
+	if _, err := metrics.New(r, build, sources(), nil); err == nil {
 		t.Fatal("registered beside a metric of the same name")
 	}
 	if n := strings.Count(exposition(t, r), "# HELP"); n != 1 {
 		t.Errorf("%d metrics are left, want that of somebody else alone", n)
 	}
 	r.Unregister(clash)
-	if _, err := metrics.New(r, build, sources()); err != nil {
+	if _, err := metrics.New(r, build, sources(), nil); err != nil {
 		t.Errorf("after the clash is gone: %v", err)
 	}
-	if _, err := metrics.New(r, build, sources()); err == nil {
+	if _, err := metrics.New(r, build, sources(), nil); err == nil {
 		t.Error("registered twice")
 	}
 	if text := exposition(t, r); !strings.Contains(text, "solti_build_info") {

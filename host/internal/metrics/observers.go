@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/soltihq/solti-host/host/internal/metrics/foreign"
 	"github.com/soltihq/solti-host/host/task"
 )
 
@@ -16,6 +17,8 @@ type PluginObserver struct {
 	rpc     *prometheus.HistogramVec
 	lines   *prometheus.CounterVec
 	dropped *prometheus.CounterVec
+	pulls   *prometheus.CounterVec
+	refused *prometheus.CounterVec
 	runner  func(name string) // makes the series of a runner
 }
 
@@ -34,11 +37,13 @@ func newPlugins(runner func(name string)) PluginObserver {
 		rpc:     histograms("solti_plugin_rpc_seconds", "Calls of plugins; for RunTask, whole attempts.", calls, "plugin", "method", "code"),
 		lines:   counters("solti_plugin_log_lines_total", "Lines that plugins logged.", "plugin", "level"),
 		dropped: counters("solti_plugin_log_dropped_total", "Lines that were dropped because there were too many.", "plugin"),
+		pulls:   counters("solti_plugin_metrics_pulls_total", "What came of asking plugins for their metrics.", "plugin", "result"),
+		refused: counters("solti_plugin_metrics_dropped_series_total", "Series of plugins that are not shown.", "plugin", "reason"),
 	}
 }
 
 func (p *PluginObserver) collectors() []prometheus.Collector {
-	return []prometheus.Collector{p.starts, p.took, p.exits, p.rpc, p.lines, p.dropped}
+	return []prometheus.Collector{p.starts, p.took, p.exits, p.rpc, p.lines, p.dropped, p.pulls, p.refused}
 }
 
 // PluginState makes the series of a plugin that starts. States themselves are pulled.
@@ -55,6 +60,12 @@ func (p *PluginObserver) PluginState(plugin string, s task.PluginState) {
 	}
 	for _, level := range logLevels {
 		p.lines.WithLabelValues(plugin, level)
+	}
+	for _, r := range foreign.Results {
+		p.pulls.WithLabelValues(plugin, string(r))
+	}
+	for _, r := range foreign.Reasons {
+		p.refused.WithLabelValues(plugin, string(r))
 	}
 }
 
@@ -82,6 +93,16 @@ func (p *PluginObserver) PluginLog(plugin, level string) {
 // PluginLogDropped counts lines that are not in the log.
 func (p *PluginObserver) PluginLogDropped(plugin string, lines int) {
 	p.dropped.WithLabelValues(plugin).Add(float64(lines))
+}
+
+// MetricsPulled implements [foreign.Observer].
+func (p *PluginObserver) MetricsPulled(plugin string, r foreign.Result) {
+	p.pulls.WithLabelValues(plugin, string(r)).Inc()
+}
+
+// MetricsDropped implements [foreign.Observer].
+func (p *PluginObserver) MetricsDropped(plugin string, r foreign.Reason, series int) {
+	p.refused.WithLabelValues(plugin, string(r)).Add(float64(series))
 }
 
 // An OutputObserver counts what tasks write.

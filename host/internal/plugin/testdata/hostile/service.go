@@ -70,6 +70,8 @@ func (s *service) Name(context.Context, *pluginv1.NameRequest) (*pluginv1.NameRe
 	case "settings":
 		r.Features = append(r.Features, "configure")
 		r.ConfigSchema = []byte(`{"properties": {"do": {"type": "string"}, "size": {"type": "integer", "maximum": 9}}}`)
+	case "metrics":
+		r.Features = append(r.Features, "metrics")
 	case "settingsschema":
 		r.ConfigSchema = []byte(`{"$ref":"https://example.com/x.json"}`)
 	}
@@ -95,6 +97,32 @@ func (s *service) Configure(_ context.Context, r *pluginv1.ConfigureRequest) (*p
 		forever()
 	}
 	return &pluginv1.ConfigureResponse{Warnings: []*taskv1.FieldViolation{{Path: "do", Message: "taken: " + string(r.GetConfigJson())}}}, nil
+}
+
+func (s *service) Metrics(ctx context.Context, r *pluginv1.MetricsRequest) (*pluginv1.MetricsResponse, error) {
+	text := "# HELP x_total X.\n"
+	switch os.Getenv("HOSTILE_METRICS") {
+	case "absent":
+		return s.UnimplementedRunnerServiceServer.Metrics(ctx, r)
+	case "garbage":
+		text = "\x00\xff{{{"
+	case "full":
+		text = strings.Repeat("x", 1<<20)
+	case "toolarge":
+		text = strings.Repeat("x", 2<<20)
+	case "enormous":
+		text = strings.Repeat("x", 64<<20)
+	case "fails":
+		return nil, status.Error(codes.Internal, "no counters today")
+	case "hang":
+		forever()
+	case "freeze":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		forever() // it takes a moment
+	case "die":
+		os.Exit(7)
+	}
+	return &pluginv1.MetricsResponse{Text: []byte(text)}, nil
 }
 
 func (s *service) Supports(ctx context.Context, r *pluginv1.SupportsRequest) (*pluginv1.SupportsResponse, error) {

@@ -2792,6 +2792,90 @@ func (x *RunInfo) GetExited() bool {
 	return false
 }
 
+// MetricsRequest asks for metrics.
+type MetricsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MetricsRequest) Reset() {
+	*x = MetricsRequest{}
+	mi := &file_solti_plugin_v1_runner_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MetricsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MetricsRequest) ProtoMessage() {}
+
+func (x *MetricsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_solti_plugin_v1_runner_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MetricsRequest.ProtoReflect.Descriptor instead.
+func (*MetricsRequest) Descriptor() ([]byte, []int) {
+	return file_solti_plugin_v1_runner_proto_rawDescGZIP(), []int{41}
+}
+
+// MetricsResponse tells them.
+type MetricsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Prometheus text exposition format 0.0.4, at most 1 MiB. docs/plugin-protocol.md says which families
+	// the host takes. Empty means that there are none.
+	Text          []byte `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MetricsResponse) Reset() {
+	*x = MetricsResponse{}
+	mi := &file_solti_plugin_v1_runner_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MetricsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MetricsResponse) ProtoMessage() {}
+
+func (x *MetricsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_solti_plugin_v1_runner_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MetricsResponse.ProtoReflect.Descriptor instead.
+func (*MetricsResponse) Descriptor() ([]byte, []int) {
+	return file_solti_plugin_v1_runner_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *MetricsResponse) GetText() []byte {
+	if x != nil {
+		return x.Text
+	}
+	return nil
+}
+
 var File_solti_plugin_v1_runner_proto protoreflect.FileDescriptor
 
 const file_solti_plugin_v1_runner_proto_rawDesc = "" +
@@ -2968,7 +3052,10 @@ const file_solti_plugin_v1_runner_proto_rawDesc = "" +
 	"\x04runs\x18\x01 \x03(\v2\x18.solti.plugin.v1.RunInfoR\x04runs\"8\n" +
 	"\aRunInfo\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x16\n" +
-	"\x06exited\x18\x02 \x01(\bR\x06exited*F\n" +
+	"\x06exited\x18\x02 \x01(\bR\x06exited\"\x10\n" +
+	"\x0eMetricsRequest\"%\n" +
+	"\x0fMetricsResponse\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\fR\x04text*F\n" +
 	"\x06Stream\x12\x16\n" +
 	"\x12STREAM_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTREAM_STDOUT\x10\x01\x12\x11\n" +
@@ -2995,7 +3082,7 @@ const file_solti_plugin_v1_runner_proto_rawDesc = "" +
 	"\tDrainMode\x12\x1a\n" +
 	"\x16DRAIN_MODE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11DRAIN_MODE_FINISH\x10\x01\x12\x13\n" +
-	"\x0fDRAIN_MODE_STOP\x10\x022\xcc\b\n" +
+	"\x0fDRAIN_MODE_STOP\x10\x022\x9a\t\n" +
 	"\rRunnerService\x12C\n" +
 	"\x04Name\x12\x1c.solti.plugin.v1.NameRequest\x1a\x1d.solti.plugin.v1.NameResponse\x12O\n" +
 	"\bSupports\x12 .solti.plugin.v1.SupportsRequest\x1a!.solti.plugin.v1.SupportsResponse\x12R\n" +
@@ -3010,7 +3097,8 @@ const file_solti_plugin_v1_runner_proto_rawDesc = "" +
 	"\aRecover\x12\x1f.solti.plugin.v1.RecoverRequest\x1a .solti.plugin.v1.RecoverResponse\x12@\n" +
 	"\x03Ack\x12\x1b.solti.plugin.v1.AckRequest\x1a\x1c.solti.plugin.v1.AckResponse\x12I\n" +
 	"\x06Signal\x12\x1e.solti.plugin.v1.SignalRequest\x1a\x1f.solti.plugin.v1.SignalResponse\x12C\n" +
-	"\x04List\x12\x1c.solti.plugin.v1.ListRequest\x1a\x1d.solti.plugin.v1.ListResponseBEZCgithub.com/soltihq/solti-host/shared/proto/solti/plugin/v1;pluginv1b\x06proto3"
+	"\x04List\x12\x1c.solti.plugin.v1.ListRequest\x1a\x1d.solti.plugin.v1.ListResponse\x12L\n" +
+	"\aMetrics\x12\x1f.solti.plugin.v1.MetricsRequest\x1a .solti.plugin.v1.MetricsResponseBEZCgithub.com/soltihq/solti-host/shared/proto/solti/plugin/v1;pluginv1b\x06proto3"
 
 var (
 	file_solti_plugin_v1_runner_proto_rawDescOnce sync.Once
@@ -3025,7 +3113,7 @@ func file_solti_plugin_v1_runner_proto_rawDescGZIP() []byte {
 }
 
 var file_solti_plugin_v1_runner_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_solti_plugin_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_solti_plugin_v1_runner_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_solti_plugin_v1_runner_proto_goTypes = []any{
 	(Stream)(0),                   // 0: solti.plugin.v1.Stream
 	(Result)(0),                   // 1: solti.plugin.v1.Result
@@ -3073,31 +3161,33 @@ var file_solti_plugin_v1_runner_proto_goTypes = []any{
 	(*ListRequest)(nil),           // 43: solti.plugin.v1.ListRequest
 	(*ListResponse)(nil),          // 44: solti.plugin.v1.ListResponse
 	(*RunInfo)(nil),               // 45: solti.plugin.v1.RunInfo
-	nil,                           // 46: solti.plugin.v1.NameResponse.LabelsEntry
-	nil,                           // 47: solti.plugin.v1.BuildContext.EnvEntry
-	nil,                           // 48: solti.plugin.v1.RunTaskRequest.EnvEntry
-	nil,                           // 49: solti.plugin.v1.Started.FactsEntry
-	nil,                           // 50: solti.plugin.v1.Event.AttributesEntry
-	nil,                           // 51: solti.plugin.v1.HealthResponse.AttributesEntry
-	(*v1.Task)(nil),               // 52: solti.task.v1.Task
-	(*v1.FieldViolation)(nil),     // 53: solti.task.v1.FieldViolation
-	(*durationpb.Duration)(nil),   // 54: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 55: google.protobuf.Timestamp
+	(*MetricsRequest)(nil),        // 46: solti.plugin.v1.MetricsRequest
+	(*MetricsResponse)(nil),       // 47: solti.plugin.v1.MetricsResponse
+	nil,                           // 48: solti.plugin.v1.NameResponse.LabelsEntry
+	nil,                           // 49: solti.plugin.v1.BuildContext.EnvEntry
+	nil,                           // 50: solti.plugin.v1.RunTaskRequest.EnvEntry
+	nil,                           // 51: solti.plugin.v1.Started.FactsEntry
+	nil,                           // 52: solti.plugin.v1.Event.AttributesEntry
+	nil,                           // 53: solti.plugin.v1.HealthResponse.AttributesEntry
+	(*v1.Task)(nil),               // 54: solti.task.v1.Task
+	(*v1.FieldViolation)(nil),     // 55: solti.task.v1.FieldViolation
+	(*durationpb.Duration)(nil),   // 56: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 57: google.protobuf.Timestamp
 }
 var file_solti_plugin_v1_runner_proto_depIdxs = []int32{
 	7,  // 0: solti.plugin.v1.NameResponse.kinds:type_name -> solti.plugin.v1.KindInfo
-	46, // 1: solti.plugin.v1.NameResponse.labels:type_name -> solti.plugin.v1.NameResponse.LabelsEntry
+	48, // 1: solti.plugin.v1.NameResponse.labels:type_name -> solti.plugin.v1.NameResponse.LabelsEntry
 	8,  // 2: solti.plugin.v1.NameResponse.limits:type_name -> solti.plugin.v1.Limits
-	52, // 3: solti.plugin.v1.SupportsRequest.task:type_name -> solti.task.v1.Task
-	52, // 4: solti.plugin.v1.BuildTaskRequest.task:type_name -> solti.task.v1.Task
+	54, // 3: solti.plugin.v1.SupportsRequest.task:type_name -> solti.task.v1.Task
+	54, // 4: solti.plugin.v1.BuildTaskRequest.task:type_name -> solti.task.v1.Task
 	12, // 5: solti.plugin.v1.BuildTaskRequest.context:type_name -> solti.plugin.v1.BuildContext
-	47, // 6: solti.plugin.v1.BuildContext.env:type_name -> solti.plugin.v1.BuildContext.EnvEntry
-	53, // 7: solti.plugin.v1.BuildTaskResponse.warnings:type_name -> solti.task.v1.FieldViolation
+	49, // 6: solti.plugin.v1.BuildContext.env:type_name -> solti.plugin.v1.BuildContext.EnvEntry
+	55, // 7: solti.plugin.v1.BuildTaskResponse.warnings:type_name -> solti.task.v1.FieldViolation
 	11, // 8: solti.plugin.v1.RunTaskRequest.build:type_name -> solti.plugin.v1.BuildTaskRequest
-	48, // 9: solti.plugin.v1.RunTaskRequest.env:type_name -> solti.plugin.v1.RunTaskRequest.EnvEntry
-	54, // 10: solti.plugin.v1.RunTaskRequest.stop_grace:type_name -> google.protobuf.Duration
+	50, // 9: solti.plugin.v1.RunTaskRequest.env:type_name -> solti.plugin.v1.RunTaskRequest.EnvEntry
+	56, // 10: solti.plugin.v1.RunTaskRequest.stop_grace:type_name -> google.protobuf.Duration
 	16, // 11: solti.plugin.v1.RunTaskResponse.frames:type_name -> solti.plugin.v1.Frame
-	55, // 12: solti.plugin.v1.Frame.time:type_name -> google.protobuf.Timestamp
+	57, // 12: solti.plugin.v1.Frame.time:type_name -> google.protobuf.Timestamp
 	17, // 13: solti.plugin.v1.Frame.started:type_name -> solti.plugin.v1.Started
 	18, // 14: solti.plugin.v1.Frame.output:type_name -> solti.plugin.v1.Output
 	19, // 15: solti.plugin.v1.Frame.gap:type_name -> solti.plugin.v1.Gap
@@ -3105,19 +3195,19 @@ var file_solti_plugin_v1_runner_proto_depIdxs = []int32{
 	21, // 17: solti.plugin.v1.Frame.stats:type_name -> solti.plugin.v1.Stats
 	22, // 18: solti.plugin.v1.Frame.heartbeat:type_name -> solti.plugin.v1.Heartbeat
 	23, // 19: solti.plugin.v1.Frame.exited:type_name -> solti.plugin.v1.Exited
-	49, // 20: solti.plugin.v1.Started.facts:type_name -> solti.plugin.v1.Started.FactsEntry
+	51, // 20: solti.plugin.v1.Started.facts:type_name -> solti.plugin.v1.Started.FactsEntry
 	0,  // 21: solti.plugin.v1.Output.stream:type_name -> solti.plugin.v1.Stream
 	0,  // 22: solti.plugin.v1.Gap.stream:type_name -> solti.plugin.v1.Stream
-	50, // 23: solti.plugin.v1.Event.attributes:type_name -> solti.plugin.v1.Event.AttributesEntry
-	54, // 24: solti.plugin.v1.Stats.cpu_time:type_name -> google.protobuf.Duration
+	52, // 23: solti.plugin.v1.Event.attributes:type_name -> solti.plugin.v1.Event.AttributesEntry
+	56, // 24: solti.plugin.v1.Stats.cpu_time:type_name -> google.protobuf.Duration
 	1,  // 25: solti.plugin.v1.Exited.result:type_name -> solti.plugin.v1.Result
 	2,  // 26: solti.plugin.v1.StopTaskRequest.reason:type_name -> solti.plugin.v1.StopReason
-	54, // 27: solti.plugin.v1.StopTaskRequest.grace:type_name -> google.protobuf.Duration
-	53, // 28: solti.plugin.v1.ConfigureResponse.warnings:type_name -> solti.task.v1.FieldViolation
+	56, // 27: solti.plugin.v1.StopTaskRequest.grace:type_name -> google.protobuf.Duration
+	55, // 28: solti.plugin.v1.ConfigureResponse.warnings:type_name -> solti.task.v1.FieldViolation
 	3,  // 29: solti.plugin.v1.HealthResponse.state:type_name -> solti.plugin.v1.HealthState
-	51, // 30: solti.plugin.v1.HealthResponse.attributes:type_name -> solti.plugin.v1.HealthResponse.AttributesEntry
+	53, // 30: solti.plugin.v1.HealthResponse.attributes:type_name -> solti.plugin.v1.HealthResponse.AttributesEntry
 	4,  // 31: solti.plugin.v1.DrainRequest.mode:type_name -> solti.plugin.v1.DrainMode
-	54, // 32: solti.plugin.v1.DrainRequest.deadline:type_name -> google.protobuf.Duration
+	56, // 32: solti.plugin.v1.DrainRequest.deadline:type_name -> google.protobuf.Duration
 	34, // 33: solti.plugin.v1.AttachRequest.acknowledged:type_name -> solti.plugin.v1.Offsets
 	16, // 34: solti.plugin.v1.AttachResponse.frames:type_name -> solti.plugin.v1.Frame
 	11, // 35: solti.plugin.v1.RecoverRequest.build:type_name -> solti.plugin.v1.BuildTaskRequest
@@ -3138,22 +3228,24 @@ var file_solti_plugin_v1_runner_proto_depIdxs = []int32{
 	39, // 50: solti.plugin.v1.RunnerService.Ack:input_type -> solti.plugin.v1.AckRequest
 	41, // 51: solti.plugin.v1.RunnerService.Signal:input_type -> solti.plugin.v1.SignalRequest
 	43, // 52: solti.plugin.v1.RunnerService.List:input_type -> solti.plugin.v1.ListRequest
-	6,  // 53: solti.plugin.v1.RunnerService.Name:output_type -> solti.plugin.v1.NameResponse
-	10, // 54: solti.plugin.v1.RunnerService.Supports:output_type -> solti.plugin.v1.SupportsResponse
-	13, // 55: solti.plugin.v1.RunnerService.BuildTask:output_type -> solti.plugin.v1.BuildTaskResponse
-	15, // 56: solti.plugin.v1.RunnerService.RunTask:output_type -> solti.plugin.v1.RunTaskResponse
-	25, // 57: solti.plugin.v1.RunnerService.StopTask:output_type -> solti.plugin.v1.StopTaskResponse
-	27, // 58: solti.plugin.v1.RunnerService.ReleaseTask:output_type -> solti.plugin.v1.ReleaseTaskResponse
-	29, // 59: solti.plugin.v1.RunnerService.Configure:output_type -> solti.plugin.v1.ConfigureResponse
-	31, // 60: solti.plugin.v1.RunnerService.Health:output_type -> solti.plugin.v1.HealthResponse
-	33, // 61: solti.plugin.v1.RunnerService.Drain:output_type -> solti.plugin.v1.DrainResponse
-	36, // 62: solti.plugin.v1.RunnerService.Attach:output_type -> solti.plugin.v1.AttachResponse
-	38, // 63: solti.plugin.v1.RunnerService.Recover:output_type -> solti.plugin.v1.RecoverResponse
-	40, // 64: solti.plugin.v1.RunnerService.Ack:output_type -> solti.plugin.v1.AckResponse
-	42, // 65: solti.plugin.v1.RunnerService.Signal:output_type -> solti.plugin.v1.SignalResponse
-	44, // 66: solti.plugin.v1.RunnerService.List:output_type -> solti.plugin.v1.ListResponse
-	53, // [53:67] is the sub-list for method output_type
-	39, // [39:53] is the sub-list for method input_type
+	46, // 53: solti.plugin.v1.RunnerService.Metrics:input_type -> solti.plugin.v1.MetricsRequest
+	6,  // 54: solti.plugin.v1.RunnerService.Name:output_type -> solti.plugin.v1.NameResponse
+	10, // 55: solti.plugin.v1.RunnerService.Supports:output_type -> solti.plugin.v1.SupportsResponse
+	13, // 56: solti.plugin.v1.RunnerService.BuildTask:output_type -> solti.plugin.v1.BuildTaskResponse
+	15, // 57: solti.plugin.v1.RunnerService.RunTask:output_type -> solti.plugin.v1.RunTaskResponse
+	25, // 58: solti.plugin.v1.RunnerService.StopTask:output_type -> solti.plugin.v1.StopTaskResponse
+	27, // 59: solti.plugin.v1.RunnerService.ReleaseTask:output_type -> solti.plugin.v1.ReleaseTaskResponse
+	29, // 60: solti.plugin.v1.RunnerService.Configure:output_type -> solti.plugin.v1.ConfigureResponse
+	31, // 61: solti.plugin.v1.RunnerService.Health:output_type -> solti.plugin.v1.HealthResponse
+	33, // 62: solti.plugin.v1.RunnerService.Drain:output_type -> solti.plugin.v1.DrainResponse
+	36, // 63: solti.plugin.v1.RunnerService.Attach:output_type -> solti.plugin.v1.AttachResponse
+	38, // 64: solti.plugin.v1.RunnerService.Recover:output_type -> solti.plugin.v1.RecoverResponse
+	40, // 65: solti.plugin.v1.RunnerService.Ack:output_type -> solti.plugin.v1.AckResponse
+	42, // 66: solti.plugin.v1.RunnerService.Signal:output_type -> solti.plugin.v1.SignalResponse
+	44, // 67: solti.plugin.v1.RunnerService.List:output_type -> solti.plugin.v1.ListResponse
+	47, // 68: solti.plugin.v1.RunnerService.Metrics:output_type -> solti.plugin.v1.MetricsResponse
+	54, // [54:69] is the sub-list for method output_type
+	39, // [39:54] is the sub-list for method input_type
 	39, // [39:39] is the sub-list for extension type_name
 	39, // [39:39] is the sub-list for extension extendee
 	0,  // [0:39] is the sub-list for field type_name
@@ -3180,7 +3272,7 @@ func file_solti_plugin_v1_runner_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_solti_plugin_v1_runner_proto_rawDesc), len(file_solti_plugin_v1_runner_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   47,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

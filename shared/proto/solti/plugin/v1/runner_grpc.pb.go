@@ -40,6 +40,7 @@ const (
 	RunnerService_Ack_FullMethodName         = "/solti.plugin.v1.RunnerService/Ack"
 	RunnerService_Signal_FullMethodName      = "/solti.plugin.v1.RunnerService/Signal"
 	RunnerService_List_FullMethodName        = "/solti.plugin.v1.RunnerService/List"
+	RunnerService_Metrics_FullMethodName     = "/solti.plugin.v1.RunnerService/Metrics"
 )
 
 // RunnerServiceClient is the client API for RunnerService service.
@@ -90,6 +91,9 @@ type RunnerServiceClient interface {
 	Signal(ctx context.Context, in *SignalRequest, opts ...grpc.CallOption) (*SignalResponse, error)
 	// List tells which runs the plugin knows. Feature "list".
 	List(ctx context.Context, in *ListRequest, opts ...grpc.CallOption) (*ListResponse, error)
+	// Metrics tells the plugin's own metrics, as they are now. It is called when somebody scrapes the
+	// host's, and answers within 1 s. Feature "metrics".
+	Metrics(ctx context.Context, in *MetricsRequest, opts ...grpc.CallOption) (*MetricsResponse, error)
 }
 
 type runnerServiceClient struct {
@@ -276,6 +280,16 @@ func (c *runnerServiceClient) List(ctx context.Context, in *ListRequest, opts ..
 	return out, nil
 }
 
+func (c *runnerServiceClient) Metrics(ctx context.Context, in *MetricsRequest, opts ...grpc.CallOption) (*MetricsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MetricsResponse)
+	err := c.cc.Invoke(ctx, RunnerService_Metrics_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RunnerServiceServer is the server API for RunnerService service.
 // All implementations must embed UnimplementedRunnerServiceServer
 // for forward compatibility.
@@ -324,6 +338,9 @@ type RunnerServiceServer interface {
 	Signal(context.Context, *SignalRequest) (*SignalResponse, error)
 	// List tells which runs the plugin knows. Feature "list".
 	List(context.Context, *ListRequest) (*ListResponse, error)
+	// Metrics tells the plugin's own metrics, as they are now. It is called when somebody scrapes the
+	// host's, and answers within 1 s. Feature "metrics".
+	Metrics(context.Context, *MetricsRequest) (*MetricsResponse, error)
 	mustEmbedUnimplementedRunnerServiceServer()
 }
 
@@ -375,6 +392,9 @@ func (UnimplementedRunnerServiceServer) Signal(context.Context, *SignalRequest) 
 }
 func (UnimplementedRunnerServiceServer) List(context.Context, *ListRequest) (*ListResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method List not implemented")
+}
+func (UnimplementedRunnerServiceServer) Metrics(context.Context, *MetricsRequest) (*MetricsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Metrics not implemented")
 }
 func (UnimplementedRunnerServiceServer) mustEmbedUnimplementedRunnerServiceServer() {}
 func (UnimplementedRunnerServiceServer) testEmbeddedByValue()                       {}
@@ -621,6 +641,24 @@ func _RunnerService_List_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RunnerService_Metrics_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MetricsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RunnerServiceServer).Metrics(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RunnerService_Metrics_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RunnerServiceServer).Metrics(ctx, req.(*MetricsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RunnerService_ServiceDesc is the grpc.ServiceDesc for RunnerService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -667,6 +705,10 @@ var RunnerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "List",
 			Handler:    _RunnerService_List_Handler,
+		},
+		{
+			MethodName: "Metrics",
+			Handler:    _RunnerService_Metrics_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
