@@ -98,6 +98,16 @@ func TestModulesRunWhereNativeCodeIsForbidden(t *testing.T) {
 	}
 }
 
+func TestDoctorTellsThatNativeCodeIsForbidden(t *testing.T) {
+	t.Parallel()
+	out := forbidden(t, "wasm", "doctor")
+	for _, want := range []string{"Native code:  worse: ", "Trial:        good: a module ran in a worker by the interpreter"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it lacks %q:\n%s", want, out)
+		}
+	}
+}
+
 // forbidden runs the program where the kernel lets nobody execute what was written, and returns what it printed.
 func forbidden(t *testing.T, args ...string) string {
 	t.Helper()
@@ -108,7 +118,7 @@ func forbidden(t *testing.T, args ...string) string {
 	if errors.As(err, &exit) && exit.ExitCode() == exitNotDenied {
 		t.Skipf("this kernel cannot forbid it: %s", out)
 	}
-	if err != nil {
+	if err != nil && exit == nil {
 		t.Fatalf("%v: %v\n%s", cmd, err, out)
 	}
 	return string(out)

@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/compile"
-	"github.com/soltihq/solti-host/plugins/wasm/internal/inspect"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/runner"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/worker"
@@ -21,8 +20,10 @@ import (
 var version string
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == inspect.Mode {
-		os.Exit(inspectFile(os.Args[2:]))
+	if len(os.Args) > 1 {
+		if a := answers()[os.Args[1]]; a != nil {
+			os.Exit(a.tell(os.Args[2:]))
+		}
 	}
 	if len(os.Args) == 2 {
 		switch os.Args[1] {

@@ -27,6 +27,15 @@ func beneath(dir int, path string, flags int, mode uint32) (fd int, err error) {
 	return fd, err
 }
 
+// Resolves returns why the kernel cannot resolve paths beneath a directory, nil if it can.
+func Resolves() error {
+	fd, err := beneath(unix.AT_FDCWD, ".", unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return err
+	}
+	return unix.Close(fd)
+}
+
 // open opens a path beneath the Node and counts what would have led out of it.
 func (n *Node) open(path string, flags int, mode uint32) (int, error) {
 	fd, err := beneath(n.fd, path, flags, mode)

@@ -115,37 +115,11 @@ func parse(args []string, in io.Reader, errs io.Writer) (*call, error) {
 	}
 	c.json = *format == "json"
 	var err error
-	if c.options.Settings, err = readSettings(*from, in); err != nil {
+	if c.options.Settings, err = settings.Read(*from, in); err != nil {
 		return nil, err
 	}
 	c.options.Workload, err = asked(*entry, *memory, *normalize, *features)
 	return c, err
-}
-
-// readSettings reads the operator's settings.
-func readSettings(from string, in io.Reader) (*settings.Settings, error) {
-	switch from {
-	case "":
-		return settings.Default(), nil
-	case "-":
-	default:
-		f, err := os.Open(from)
-		if err != nil {
-			return nil, err
-		}
-		defer func() { _ = f.Close() }()
-		in = f
-	}
-	const longest = 1 << 20
-	text, err := io.ReadAll(io.LimitReader(in, longest))
-	if err != nil {
-		return nil, fmt.Errorf("read the settings: %w", err)
-	}
-	s, err := settings.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("settings: %w", err)
-	}
-	return s, nil
 }
 
 // asked returns a task as the flags describe it.
@@ -165,5 +139,9 @@ func asked(entry, memory string, normalize bool, features string) (*workload.Wor
 	if err != nil {
 		return nil, err
 	}
-	return workload.Parse(&sdk.Spec{APIVersion: workload.APIVersion, Kind: workload.Kind, Raw: raw})
+	w, err := workload.Parse(&sdk.Spec{APIVersion: workload.APIVersion, Kind: workload.Kind, Raw: raw})
+	if err != nil {
+		return nil, fmt.Errorf("the task that the flags stand for: %w", err)
+	}
+	return w, nil
 }

@@ -5,8 +5,9 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/screen"
 )
 
 // most is how many items of a list people are shown.
@@ -14,9 +15,8 @@ const most = 64
 
 // write tells people.
 func (r *Report) write(to io.Writer) error {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	line := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
+	var t screen.Table
+	line := t.Line
 	line("File:", "%s", name(r.File))
 	line("Digest:", "%s", r.Digest)
 	line("Format:", "%s, %s", r.Format, sizeText(r.Bytes))
@@ -32,11 +32,7 @@ func (r *Report) write(to io.Writer) error {
 			sizeText(c.NativeBytes), c.CPU.Round(time.Millisecond), sizeText(c.Memory))
 	}
 	r.writeVerdict(line)
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	_, err := io.WriteString(to, b.String())
-	return err
+	return t.Write(to)
 }
 
 // writeVerdict tells whether the runner takes it.

@@ -52,6 +52,12 @@ func newFence() fence {
 	return fence{version: int(v)}
 }
 
+// Landlock returns the version of it that this kernel has, 0 for none.
+func Landlock() int {
+	f := newFence()
+	return f.version
+}
+
 // known returns what this kernel's version distinguishes.
 func (f *fence) known() unix.LandlockRulesetAttr {
 	a := unix.LandlockRulesetAttr{Handled_access_fs: fenceRead | fenceWrite | fenceNever}

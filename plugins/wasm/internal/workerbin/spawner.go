@@ -24,15 +24,25 @@ const probeLimit = 10 * time.Second
 // NewSpawner makes a spawner of the binary that this one has inside, or of this one if it has none or the
 // system does not let it run.
 func NewSpawner(threads int, log hclog.Logger) (*spawn.Spawner, error) {
-	if worker == "" {
-		return spawn.New(threads)
-	}
-	s, err := Of(worker, threads)
+	s, err := Inside(threads)
 	if err == nil {
 		return s, nil
 	}
-	log.Warn("workers are started from the plugin's own binary, which takes more time and memory", "error", err)
+	if !errors.Is(err, ErrNone) {
+		log.Warn("workers are started from the plugin's own binary, which takes more time and memory", "error", err)
+	}
 	return spawn.New(threads)
+}
+
+// ErrNone says that this build has no binary inside.
+var ErrNone = errors.New("this build has no other inside")
+
+// Inside makes a spawner of the binary that this one has inside, and tries it.
+func Inside(threads int) (*spawn.Spawner, error) {
+	if worker == "" {
+		return nil, ErrNone
+	}
+	return Of(worker, threads)
 }
 
 // Of makes a spawner of the binary, and tries it.
