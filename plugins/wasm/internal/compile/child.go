@@ -124,7 +124,7 @@ func readAll(f *os.File) ([]byte, error) {
 func (r *report) admit(wasm []byte, o Options) []byte {
 	facts, err := module.Inspect(wasm)
 	if err != nil {
-		r.Refused = []string{"cannot be read: " + err.Error()}
+		r.Refused = []string{module.Reason(err)}
 		return nil
 	}
 	r.Facts = facts

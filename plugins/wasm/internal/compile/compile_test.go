@@ -78,9 +78,9 @@ func TestModulesAreRefusedWithTheirReasons(t *testing.T) {
 		wasm []byte
 		want string
 	}{
-		"empty":          {nil, "cannot be read"},
-		"text":           {[]byte("(module)"), "cannot be read"},
-		"cut":            {moduletest.Hello("x")[:40], "cannot be read"},
+		"empty":          {nil, "is not a WebAssembly module: it is empty"},
+		"text":           {[]byte("(module)"), "is not a WebAssembly module: it is WebAssembly text"},
+		"cut":            {moduletest.Hello("x")[:40], "cannot be read, as if it were damaged or cut off"},
 		"component":      {[]byte("\x00asm\x0d\x00\x01\x00"), "component"},
 		"unknown import": {emscripten.Bytes(), "emscripten_memcpy"},
 		"not valid":      {invalid.Bytes(), "is not valid"},

@@ -34,6 +34,15 @@ func preamble(wasm []byte) (what int, err error) {
 	return neither, &FormatError{len(magic), "is a WebAssembly binary of an unknown version; " + newer}
 }
 
+// Reason says of an input for which [Inspect] has this error why it is refused, as the end of a sentence
+// that begins with it.
+func Reason(err error) string {
+	if errors.As(err, new(*FormatError)) {
+		return "cannot be read, as if it were damaged or cut off: " + err.Error()
+	}
+	return err.Error()
+}
+
 // formats are what people submit instead of modules.
 var formats = [...]struct{ magic, hint string }{
 	{"", "it is empty"},
@@ -46,6 +55,8 @@ var formats = [...]struct{ magic, hint string }{
 	{"\x28\xb5\x2f\xfd", "it is compressed with zstd; decompress it first"},
 	{"PK\x03\x04", "it is a zip archive; take the .wasm file out of it"},
 	{"#!", "it is a script; use kind Subprocess, or give the .wasm file itself"},
+	{"#", "it looks like YAML; give the .wasm file itself"},
+	{"apiVersion:", "it looks like YAML; give the .wasm file itself"},
 	{"AGFzb", "it is base64 of a module; decode it, or give it inline"},
 	{"(module", textFormat},
 	{"(component", textFormat},
