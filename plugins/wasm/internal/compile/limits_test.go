@@ -21,7 +21,7 @@ func limitOf(err error) Limit {
 }
 
 func TestACompileBombIsKilled(t *testing.T) {
-	bomb := fileOf(t, moduletest.CompileBomb(4000))
+	bomb := fileOf(t, moduletest.BranchBomb(8000))
 	c := newCompiler(t, Config{Limits: Limits{CPU: time.Second, Wall: patience}})
 	if _, err := c.Compile(t.Context(), bomb, options()); limitOf(err) != LimitCPU {
 		t.Errorf("processor time: %v", err)
@@ -50,7 +50,7 @@ func TestAMemoryBombDiesAlone(t *testing.T) {
 		t.Skip("the race detector needs more data than the limit allows")
 	}
 	c := newCompiler(t, Config{Limits: Limits{Data: 128 << 20, CPU: patience}})
-	if _, err := c.Compile(t.Context(), fileOf(t, moduletest.CompileBomb(600)), options()); limitOf(err) != LimitData {
+	if _, err := c.Compile(t.Context(), fileOf(t, moduletest.CompileBomb(400)), options()); limitOf(err) != LimitData {
 		t.Errorf("error %v", err)
 	}
 	c = newCompiler(t, Config{Limits: Limits{File: 10 << 10}})

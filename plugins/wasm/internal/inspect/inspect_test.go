@@ -165,7 +165,7 @@ func TestMisuseIsToldSo(t *testing.T) {
 func TestInterruptedInspectionLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := invoke(t, ctx, roomy, file(t, moduletest.CompileBomb(2000)), "--compile"); got.code != exitUnknown || !strings.Contains(got.errs, "canceled") {
+	if got := invoke(t, ctx, roomy, file(t, moduletest.BranchBomb(8000)), "--compile"); got.code != exitUnknown || !strings.Contains(got.errs, "canceled") {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -6,18 +6,25 @@ func (p *parser) codeSection() {
 	n := r.count(3, maxFunctions, "function bodies")
 	for ; p.bodies < n && r.ok(); p.bodies++ {
 		outer := r.enter("a function")
+		index := uint32(p.imported + p.bodies)
 		if size := r.end - r.at; r.ok() && size > p.facts.LargestBody {
-			p.facts.LargestBody, p.largest = size, uint32(p.imported+p.bodies)
+			p.facts.LargestBody, p.largest = size, index
 		}
-		p.locals()
+		p.locals(index)
 		p.instructions()
+		p.weigh(index)
 		r.leave(outer, "a function")
 	}
 }
 
 // locals reads the declarations of variables, which are few bytes for however many variables.
-func (p *parser) locals() {
+func (p *parser) locals(function uint32) {
 	r := &p.r
+	var own arity
+	if int64(function) < int64(len(p.functions)) {
+		own = p.arityOf(p.functions[function])
+	}
+	p.burden.begin(own)
 	begin, sum := r.at, uint64(0)
 	for n := r.count(2, maxElements, "groups of variables"); n > 0 && r.ok(); n-- {
 		sum += uint64(r.u32("a number of variables"))
@@ -26,6 +33,7 @@ func (p *parser) locals() {
 			r.fail(begin, "a function has %d variables or more, and %d are allowed", sum, maxLocals)
 		}
 	}
+	p.facts.Variables += sum + own.sum()
 }
 
 // instructions reads instructions up to the end that belongs to the function itself, which must be the last.
@@ -40,12 +48,13 @@ func (p *parser) instructions() {
 		case shapeNone:
 		case shapeEnd:
 			depth--
+			p.burden.leave()
 		case shapeBlock:
 			depth++
-			p.blockType()
+			p.burden.enter(op == opLoop, p.blockType())
 		case shapeTryTable:
 			depth++
-			p.blockType()
+			p.burden.enter(false, p.blockType())
 			p.catches()
 		default:
 			p.immediates(shapes[op], at)
@@ -57,23 +66,26 @@ func (p *parser) instructions() {
 }
 
 // blockType reads what a block takes and leaves: nothing, one value, or as a function type says.
-func (p *parser) blockType() {
+func (p *parser) blockType() arity {
 	const empty = 0x40
 	r := &p.r
 	if r.at < r.end {
 		switch b := r.b[r.at]; {
 		case b == empty:
 			r.at++
-			return
+			return arity{}
 		case b > empty && b < 0x80: // one byte, and negative
 			p.valueType()
-			return
+			return arity{results: 1}
 		}
 	}
 	begin := r.at
-	if t := r.int(33, "the type of a block"); t < 0 || t >= int64(len(p.types)) {
+	t := r.int(33, "the type of a block")
+	if t < 0 || t >= int64(len(p.types)) {
 		r.fail(begin, "there is no type %d for a block", t)
+		return arity{}
 	}
+	return p.arityOf(uint32(t))
 }
 
 // immediates reads what follows an instruction's first byte. at is where that was.
@@ -82,9 +94,9 @@ func (p *parser) immediates(s shape, at int) {
 	r := &p.r
 	switch s {
 	case shapeIndex:
-		r.u32(what)
-	case shapeTwo:
-		r.u32(what)
+		p.burdenOf(r.b[at], r.u32(what))
+	case shapeTwo: // call_indirect: a type and a table
+		p.burden.values += p.arityOf(r.u32(what)).sum()
 		r.u32(what)
 	case shapeMemory:
 		p.memoryIndex(r.u32("a memory"))
@@ -99,7 +111,9 @@ func (p *parser) immediates(s shape, at int) {
 	case shapeF64:
 		r.bytes(8, what)
 	case shapeTable:
-		for n := r.count(1, maxElements, "branches") + 1; n > 0 && r.ok(); n-- {
+		n := r.count(1, maxElements, "branches") + 1
+		p.burden.values += uint64(n) * p.burden.widest
+		for ; n > 0 && r.ok(); n-- {
 			r.u32("a branch")
 		}
 	case shapeTypes:

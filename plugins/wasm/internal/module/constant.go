@@ -2,6 +2,7 @@ package module
 
 // Instructions of constant expressions.
 const (
+	opLoop      = 0x03
 	opEnd       = 0x0b
 	opGlobalGet = 0x23
 	opI32Const  = 0x41

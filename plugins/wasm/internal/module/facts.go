@@ -13,6 +13,13 @@ type Facts struct {
 	LargestBody int    // of a function, in bytes
 	LargestName string // what that function is called, if it is called anything
 
+	// Variables are those of all functions, with parameters and results.
+	Variables uint64
+	// MostCarried is how many values one function carries from place to place, as far as that can be told without
+	// compiling it: through loops, blocks, branches and calls. Compiling takes time and memory for each.
+	MostCarried uint64
+	CarriedName string // what that function is called, if it is called anything
+
 	Sections []Section // in their order, custom ones too
 
 	Segments int      // of data

@@ -12,6 +12,7 @@ type parser struct {
 	used     map[Feature]bool
 
 	types      []uint32          // where each is
+	arities    []arity           // of each
 	signatures map[uint32]string // of types, as far as they were asked for
 	functions  []uint32          // the type of each, imported ones first
 	imported   int               // functions
@@ -23,6 +24,8 @@ type parser struct {
 	dataCount    *uint32
 	bodies       int    // in the code section
 	largest      uint32 // the function with the largest body
+	heaviest     uint32 // the one with the most to carry
+	burden       burden // of the function that is read
 	namesSegment bool   // an instruction names a data segment
 	names        names
 }
@@ -84,7 +87,7 @@ func (p *parser) conclude() {
 		p.facts.Sections = append(p.facts.Sections, Section{s.title(), int(s.end - s.begin)})
 	}
 	if p.facts.Functions > 0 {
-		p.facts.LargestName = p.functionName(p.largest)
+		p.facts.LargestName, p.facts.CarriedName = p.functionName(p.largest), p.functionName(p.heaviest)
 	}
 }
 

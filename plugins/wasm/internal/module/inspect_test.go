@@ -61,8 +61,8 @@ func TestFactsOfAModule(t *testing.T) {
 		Tables:      []module.Bounds{{Min: 2, Max: 9, HasMax: true}, {Min: 3}},
 		Functions:   2,
 		LargestBody: 13,
-		LargestName: "the large one",
-		Segments:    2,
+		LargestName: "the large one", Variables: 4, MostCarried: 2, CarriedName: "the large one",
+		Segments: 2,
 		Sections: []module.Section{
 			{Name: ".debug_info", Size: 19}, {Name: "type", Size: 23}, {Name: "import", Size: 65}, {Name: "function", Size: 5}, {Name: "table", Size: 6}, {Name: "memory", Size: 7}, {Name: "global", Size: 24},
 			{Name: "export", Size: 80}, {Name: "start", Size: 3}, {Name: "element", Size: 10}, {Name: "data count", Size: 3}, {Name: "code", Size: 20}, {Name: "data", Size: 18}, {Name: "name", Size: 46},

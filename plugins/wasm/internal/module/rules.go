@@ -7,8 +7,8 @@ import (
 
 // Rules are what a module has to keep to be run. A limit of 0 does not limit.
 type Rules struct {
-	MaxBytes      int    // of the module
-	MaxBody       int    // of one function, in bytes
+	MaxBytes      int    // of the module; its functions may declare as many variables
+	MaxBody       int    // of one function, in bytes; it may carry four values for each
 	MemoryPages   uint64 // that a memory may have when it is made
 	TableElements uint64 // that all tables together may have when they are made
 	Entry         string // the function to call; "" means _start
@@ -38,6 +38,7 @@ func (f *Facts) Refusals(r Rules) []string {
 	f.refuseImports(&out, r)
 	f.refuseEntry(&out, r)
 	f.refuseSizes(&out, r)
+	f.refuseBurden(&out, r)
 	if f.Unnamed != "" {
 		out.add(`has a section "name" that cannot be read (%s), for which the engine would refuse it; strip it, or use normalize: true`, f.Unnamed)
 	}
@@ -91,6 +92,26 @@ func (f *Facts) refuseSizes(out *refusals, r Rules) {
 	}
 	if r.TableElements > 0 && sum > r.TableElements {
 		out.add("has tables of %d elements to begin with, and %d are allowed", sum, r.TableElements)
+	}
+}
+
+// carried is how many values a function may carry for each byte that it may be long. What compilers make carries
+// less than one.
+const carried = 4
+
+// refuseBurden finds what takes long to compile although it is small.
+func (f *Facts) refuseBurden(out *refusals, r Rules) {
+	if most := uint64(r.MaxBody) * carried; most > 0 && f.MostCarried > most {
+		name := "one of its functions"
+		if f.CarriedName != "" {
+			name = "its function " + quote(f.CarriedName)
+		}
+		out.add("has %s carry %d values through loops, blocks, branches and calls, and %d are allowed because compiling takes time and"+
+			" memory for each; build with fewer loops inside each other, fewer parameters, and without -mmultivalue", name, f.MostCarried, most)
+	}
+	if most := uint64(r.MaxBytes); most > 0 && f.Variables > most {
+		out.add("declares %d variables in its functions, and %d are allowed because compiling takes memory for each; build with optimisation",
+			f.Variables, most)
 	}
 }
 

@@ -163,3 +163,37 @@ func refusals(t *testing.T, wasm []byte, r module.Rules) []string {
 	}
 	return facts.Refusals(r)
 }
+
+// What explodes in the compiler is refused before, by what it carries and not by its size. What compilers make is
+// far from that.
+func TestExplosivesAreRefused(t *testing.T) {
+	rules := module.Rules{MaxBytes: 64 << 20, MaxBody: 200 << 10}
+	for _, e := range mt.Explosives() {
+		want := "carry "
+		if e.Name == "variables" {
+			want = "declares 400000000 variables"
+		}
+		got := refusals(t, e.Wasm, rules)
+		if len(e.Wasm) > 100<<10 || len(got) != 1 || !strings.Contains(got[0], want) {
+			t.Errorf("%s of %d bytes: refused for %q", e.Name, len(e.Wasm), got)
+		}
+	}
+	for name, wasm := range map[string][]byte{"bomb": mt.CompileBomb(300), "branches": mt.BranchBomb(8000)} {
+		if got := refusals(t, wasm, rules); len(got) > 0 {
+			t.Errorf("%s: refused for %q", name, got)
+		}
+	}
+}
+
+// Real programs carry less than a byte of them is allowed to.
+func TestRealProgramsCarryLittle(t *testing.T) {
+	for _, file := range modulesBelow(t, engineDir(t)) {
+		facts, err := module.Inspect(read(t, file))
+		if err != nil || facts.Functions == 0 || len(facts.Features) > 0 {
+			continue
+		}
+		if most := uint64(max(facts.LargestBody, 4<<10)); facts.MostCarried > most || facts.Variables > uint64(facts.Bytes)+1<<17 {
+			t.Errorf("%s of %d bytes, largest function %d: carries %d, declares %d", file, facts.Bytes, facts.LargestBody, facts.MostCarried, facts.Variables)
+		}
+	}
+}

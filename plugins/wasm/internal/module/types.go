@@ -133,11 +133,19 @@ func (p *parser) funcType() {
 	if form := p.r.byte("a type"); p.r.ok() && form != formFunc {
 		p.r.fail(begin, "type %d has form 0x%02x: only functions are known; %s", len(p.types)-1, form, newer)
 	}
-	for _, what := range [...]string{"parameters", "results"} {
-		for n := p.r.count(1, maxParams, what); n > 0 && p.r.ok(); n-- {
-			p.valueType()
-		}
+	var a arity
+	a.params = p.listed("parameters")
+	a.results = p.listed("results")
+	p.arities = append(p.arities, a)
+}
+
+// listed reads types, and returns how many.
+func (p *parser) listed(what string) uint16 {
+	n := p.r.count(1, maxParams, what)
+	for i := 0; i < n && p.r.ok(); i++ {
+		p.valueType()
 	}
+	return uint16(n)
 }
 
 // signature returns how a function type reads, such as "(i32, i64) -> i32", or "()" for neither parameters

@@ -67,7 +67,8 @@ func OutputFlood() []byte {
 // CompileBomb is a valid function of n loops, one inside the other, that changes n variables in the innermost:
 // some 20 bytes for each. Compilers that optimise give every loop a version of every variable, so that time
 // and memory grow with the square of n and more: wazero 1.12 takes about a second for 400, and some GiB for
-// 2000, which are 40 KB. Run, it ends at once.
+// 2000, which are 40 KB. Such a number of loops inside each other can be seen, so that it need not be tried.
+// Run, it ends at once.
 func CompileBomb(n int) []byte {
 	p := NewProgram(1)
 	types := make([]Type, n)

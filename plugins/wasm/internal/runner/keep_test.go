@@ -76,7 +76,7 @@ func TestFastGivesUpWhatCannotBeCompiled(t *testing.T) {
 		t.Skip("limits of memory do not hold with the race detector")
 	}
 	s := newSubject(t, object{"compile": object{"memory": "128MiB"}})
-	h := s.build(t, inline(moduletest.CompileBomb(1500), object{"start": "fast"}))
+	h := s.build(t, inline(moduletest.BranchBomb(8000), object{"start": "fast"}))
 	h.run(t).want(t, succeeded, false)
 	until(t, "the end of the compilation", func() bool { return len(children(t, "compile")) == 0 })
 	for range 3 {

@@ -12,7 +12,7 @@ import (
 )
 
 // slowToCompile is a module whose compilation takes longer than a test needs to end it.
-func slowToCompile() []byte { return moduletest.CompileBomb(1500) }
+func slowToCompile() []byte { return moduletest.BranchBomb(8000) }
 
 func (r *record) cancel(t testing.TB) *record {
 	t.Helper()

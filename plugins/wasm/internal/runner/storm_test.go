@@ -24,6 +24,22 @@ func memory(t *testing.T) int {
 	return kib << 10
 }
 
+// What would explode in the compiler does not get there, and what does is killed there.
+func TestExplosivesAreRefused(t *testing.T) {
+	s := newSubject(t, object{"workers": object{"warm": 0}})
+	bystander := s.build(t, inline(moduletest.Cat(), object{"stdin": "here", "isolation": "reuse"}))
+	bystander.run(t).succeeded(t, "here")
+	before := memory(t)
+	for _, e := range moduletest.Explosives() {
+		r := s.build(t, inline(e.Wasm)).start(t, nil)
+		bystander.run(t).succeeded(t, "here")
+		r.finish(t).want(t, startFailed, true, "because compiling takes")
+	}
+	if grown := memory(t) - before; grown > 128<<20 && !raced {
+		t.Errorf("this process has %d MiB more than before", grown>>20)
+	}
+}
+
 // Whatever a bomb takes, the plugin's own process does not.
 func TestBombsAreContained(t *testing.T) {
 	if raced {
@@ -49,7 +65,7 @@ func TestBombsAreContained(t *testing.T) {
 			r.want(t, failed, false, "exit status 33") // EMFILE
 		}},
 		{"output", inline(moduletest.OutputFlood(), output("64MiB", "", "kill")), func(t *testing.T, r *record) { r.want(t, failed, false, "output limit") }},
-		{"compile", inline(moduletest.CompileBomb(2000)), func(t *testing.T, r *record) { r.want(t, startFailed, true, "compiling the module took more than") }},
+		{"compile", inline(moduletest.BranchBomb(8000)), func(t *testing.T, r *record) { r.want(t, startFailed, true, "compiling the module took more than") }},
 	} {
 		t.Run(bomb.name, func(t *testing.T) {
 			r := s.build(t, bomb.spec).start(t, nil)
