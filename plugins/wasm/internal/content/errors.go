@@ -19,7 +19,7 @@ type DigestError struct {
 }
 
 func (e *DigestError) Error() string {
-	return fmt.Sprintf("%s: digest is %s, want %s", e.Source, e.Got, e.Want)
+	return fmt.Sprintf("%s is another file than the task names: its digest is %s, and not %s", e.Source, e.Got, e.Want)
 }
 
 // A SizeError says that something is larger than may be.

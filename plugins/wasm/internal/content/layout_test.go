@@ -137,7 +137,7 @@ func forged() map[string]struct {
 		build(a)
 		cases[name] = c{a, want}
 	}
-	add("manifest changed", "digest is", func(a artifact) {
+	add("manifest changed", "its digest is", func(a artifact) {
 		d := a.module(wasm, "wasip1")
 		blob := a["blobs/sha256/"+Digest(d["digest"].(string)).Hex()]
 		copy(blob[2:], "SCHEMA")

@@ -25,7 +25,7 @@ func (s *Studio) acquire(ctx context.Context, w *workload.Workload) (content.Dig
 		d, err = s.store.PutFile(ctx, m.Path, want)
 	case m.Digest != "":
 		if d = content.Digest(m.Digest); !s.store.Has(d) {
-			err = fmt.Errorf("module.digest: %w: run a task with its path once", content.ErrNotFound)
+			err = fmt.Errorf("%w: run a task with its path once", content.ErrNotFound)
 		}
 	case m.OCI != nil:
 		d, err = s.store.FromLayout(ctx, m.OCI.Layout, m.OCI.Reference)
@@ -37,10 +37,28 @@ func (s *Studio) acquire(ctx context.Context, w *workload.Workload) (content.Dig
 			}
 		}
 	}
+	if err != nil {
+		err = fmt.Errorf("spec.workload.spec.%s: %w", field(m, err), err)
+	}
 	if err != nil && permanent(err) {
-		return "", &RefusedError{Digest: d, Reasons: []string{err.Error()}}
+		return "", &RefusedError{Reasons: []string{err.Error()}}
 	}
 	return d, err
+}
+
+// field names the field that says where a module is to come from, or what it has to be.
+func field(m *workload.Module, err error) string {
+	switch {
+	case m.Path != "" && errors.As(err, new(*content.DigestError)):
+		return "module.sha256"
+	case m.Path != "":
+		return "module.path"
+	case m.Digest != "":
+		return "module.digest"
+	case m.OCI != nil:
+		return "module.oci"
+	}
+	return "module.inline"
 }
 
 // permanent reports whether what is wrong with a module's source will be so next time.

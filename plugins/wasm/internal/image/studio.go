@@ -144,10 +144,13 @@ func signatures(w *workload.Workload) [][]byte {
 
 // A RefusedError says why a module is not run. Trying again does not help.
 type RefusedError struct {
-	Digest  content.Digest
-	Reasons []string // at least one
+	Digest  content.Digest // empty if its bytes could not be had
+	Reasons []string       // at least one
 }
 
 func (e *RefusedError) Error() string {
+	if e.Digest == "" {
+		return strings.Join(e.Reasons, "; ")
+	}
 	return fmt.Sprintf("module %s: %s", e.Digest, strings.Join(e.Reasons, "; "))
 }

@@ -159,7 +159,7 @@ func (f *Facts) withoutEntry(entry string) string {
 		return "exports no function _start, so there is nothing to run; build a command with a main function for wasm32-wasip1" +
 			choice(could, " Or name one of its functions as entryPoint: ")
 	default:
-		return "exports no function " + quote(entry) + choice(could, " What could be the entry point: ")
+		return "exports no function " + quote(entry) + ", which entryPoint names" + choice(could, " It could name: ")
 	}
 }
 

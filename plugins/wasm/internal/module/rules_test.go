@@ -75,7 +75,7 @@ func TestReasonsToRefuse(t *testing.T) {
 		{"no entry", module.Rules{}, exports("add"), []string{`exports no function _start, so there is nothing to run; build a command with a main function for wasm32-wasip1. Or name one of its functions as entryPoint: "add"`}},
 		{"reactor", module.Rules{}, exports("_initialize", "add"), []string{`is a reactor, a library that exports _initialize and no _start`}},
 		{"object", module.Rules{}, func(m *mt.Module) { m.Custom(0, "linking", nil) }, []string{"object file"}},
-		{"other entry", module.Rules{Entry: "run"}, exports("_start"), []string{`exports no function "run". What could be the entry point: "_start"`}},
+		{"other entry", module.Rules{Entry: "run"}, exports("_start"), []string{`exports no function "run", which entryPoint names. It could name: "_start"`}},
 		{"entry with parameters", module.Rules{}, func(m *mt.Module) {
 			m.Export("_start", m.Func(four, nil, nil, ""))
 		}, []string{`the entry point "_start" with signature (i32, i32, i32, i32); it must take nothing`}},

@@ -187,17 +187,18 @@ func TestRefusals(t *testing.T) {
 		spec object
 		text string
 	}{
-		"component":  {inline(component), "component"},
-		"imports":    {inline(unknown.Main(nil, "")), "emscripten_resize_heap"},
-		"no entry":   {inline(moduletest.Hello("x"), object{"entryPoint": "main"}), "main"},
-		"no module":  {inline([]byte("#!/bin/sh\n")), "not"},
-		"big memory": {inline(moduletest.Fill(64<<20), object{"limits": object{"memory": "1MiB"}}), "memory"},
-		"not there":  {object{"module": object{"digest": "sha256:" + strings.Repeat("0", 64)}}, "module.digest"},
+		"component":        {inline(component), "component"},
+		"imports":          {inline(unknown.Main(nil, "")), "emscripten_resize_heap"},
+		"no entry":         {inline(moduletest.Hello("x"), object{"entryPoint": "main"}), "main"},
+		"no module":        {inline([]byte("#!/bin/sh\n")), "not"},
+		"big memory":       {inline(moduletest.Fill(64<<20), object{"limits": object{"memory": "1MiB"}}), "memory"},
+		"not there":        {object{"module": object{"digest": "sha256:" + strings.Repeat("0", 64)}}, "spec.workload.spec.module.digest"},
+		"not there either": {object{"module": object{"path": "/no/such.wasm", "sha256": strings.Repeat("0", 64)}}, "spec.workload.spec.module.path: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := s.build(t, c.spec)
 			for range 2 { // refused again, also when it is known
-				h.run(t).want(t, startFailed, name != "not there", c.text)
+				h.run(t).want(t, startFailed, !strings.HasPrefix(name, "not there"), c.text)
 			}
 		})
 	}
