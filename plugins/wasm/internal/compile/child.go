@@ -14,8 +14,8 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/experimental"
-	"golang.org/x/sys/unix"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/fence"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/guest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/module"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
@@ -63,7 +63,9 @@ func Main() int {
 
 // work does what the request says. What is wrong with the module is in the report.
 func work() (*report, error) {
-	_, _ = io.Copy(io.Discard, os.NewFile(fdGo, "go"))
+	gate := os.NewFile(fdGo, "go")
+	_, _ = io.Copy(io.Discard, gate)
+	_ = gate.Close()
 	text, err := readAll(os.NewFile(fdRequest, "request"))
 	if err != nil {
 		return nil, err
@@ -72,7 +74,7 @@ func work() (*report, error) {
 	if err := json.Unmarshal(text, &q); err != nil {
 		return nil, err
 	}
-	if err := confine(q); err != nil {
+	if _, err := confine(q); err != nil {
 		return nil, err
 	}
 	wasm, err := readAll(os.NewFile(fdModule, "module"))
@@ -96,18 +98,22 @@ func work() (*report, error) {
 	return r, r.compile(wasm, q)
 }
 
-// confine gives up what the child does not need, and makes it the first to go when memory is short.
-func confine(q request) error {
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return fmt.Errorf("give up new privileges: %w", err)
-	}
+// confine gives up what the child does not need, and makes it the first to go when memory is short. Of all files the
+// ones in the scratch directory are left, and of its descriptors those that it has yet to use.
+func confine(q request) (wall fence.Fence, err error) {
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 	debug.SetMemoryLimit(q.Memory)
-	return nil
+	if err := fence.NoNewPrivileges(); err != nil {
+		return wall, err
+	}
+	wall = fence.New()
+	err = wall.Close([]fence.Rule{{Dir: fdScratch, Writable: true}})
+	return wall, err
 }
 
-// readAll reads a file whose size is known. The module's descriptor may be shared, so its offset is not used.
+// readAll reads a file whose size is known, and closes it. The module's descriptor may be shared, so its offset is not used.
 func readAll(f *os.File) ([]byte, error) {
+	defer func() { _ = f.Close() }()
 	st, err := f.Stat()
 	if err != nil {
 		return nil, err

@@ -8,7 +8,8 @@
 //	Compile -> slot -> child: inspect, admit, normalise, compile -> death -> seal, hash, open -> Result
 //
 // The child gets the module, a request, two files in memory for what it makes, and an empty directory for
-// wazero's cache. It begins when its parent has set its limits.
+// wazero's cache. It begins when its parent has set its limits, and gives up all other files before it looks at
+// the module.
 //
 // # Invariants
 //

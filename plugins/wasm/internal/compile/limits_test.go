@@ -59,6 +59,21 @@ func TestAMemoryBombDiesAlone(t *testing.T) {
 	}
 }
 
+// A module that takes over its compiler finds nothing there.
+func TestAChildReachesNothing(t *testing.T) {
+	c := newCompiler(t, Config{Args: []string{"curious"}})
+	_, err := c.Compile(t.Context(), fileOf(t, moduletest.Hello("x")), options())
+	var crash *CrashError
+	switch {
+	case !errors.As(err, &crash):
+		t.Fatalf("error %v", err)
+	case crash.Detail == "there is no wall":
+		t.Skip("no Landlock in this kernel, or a build with cgo")
+	case crash.Detail != "it tried":
+		t.Error(crash.Detail)
+	}
+}
+
 func TestCancelKillsTheChild(t *testing.T) {
 	c := newCompiler(t, Config{Args: []string{"hang"}})
 	cause := errors.New("enough")

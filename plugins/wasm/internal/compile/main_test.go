@@ -2,9 +2,12 @@ package compile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"syscall"
@@ -74,8 +77,41 @@ var modes = map[string]func(args []string) int{
 		}
 		panic("everything was sealed")
 	},
-	"load": load,
+	"curious": curious,
+	"load":    load,
 }
+
+// curious confines itself as a child does, and then tries what a module that has taken it over would.
+func curious([]string) int {
+	_, _ = io.Copy(io.Discard, os.NewFile(fdGo, "go"))
+	wall, err := confine(request{Memory: 1 << 40})
+	switch {
+	case err != nil:
+		return fail(err)
+	case wall.Version == 0:
+		fmt.Fprint(os.Stderr, "there is no wall")
+		return 1
+	}
+	inside := fmt.Sprintf("/proc/self/fd/%d/x", fdScratch)
+	for what, err := range map[string]error{
+		"read a file":          second(os.ReadFile("/etc/passwd")),
+		"read a directory":     second(os.ReadDir("/")),
+		"read its environment": second(os.ReadFile("/proc/self/environ")),
+		"write a file":         os.WriteFile(os.TempDir()+"/curious", nil, 0o600),
+		"start a program":      exec.Command("/bin/true").Run(),
+	} {
+		if !errors.Is(err, fs.ErrPermission) {
+			fmt.Fprintf(os.Stderr, "it could %s: %v; ", what, err)
+		}
+	}
+	if err := errors.Join(os.WriteFile(inside, nil, 0o600), os.Remove(inside)); err != nil {
+		return fail(err)
+	}
+	fmt.Fprint(os.Stderr, "it tried")
+	return 1
+}
+
+func second[T any](_ T, err error) error { return err }
 
 // load runs a module whose native code was made before, as a worker does: the module on its first
 // descriptor, the code on its second, of a name that is its argument. With another argument it only loads.

@@ -8,12 +8,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/fence"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/fsys"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/guest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/settings"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/signature"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
-	"github.com/soltihq/solti-host/plugins/wasm/internal/worker"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/workerbin"
 )
 
@@ -54,7 +54,7 @@ func nativeCode() Finding {
 
 func fileRules() Finding {
 	const name = "Landlock"
-	if v := worker.Landlock(); v > 0 {
+	if v := fence.Landlock(); v > 0 {
 		return good(name, fmt.Sprintf("version %d", v))
 	}
 	return Finding{name, Worse, "not to be had",

@@ -9,12 +9,12 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/fence"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/image"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/private"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/settings"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
-	"github.com/soltihq/solti-host/plugins/wasm/internal/worker"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/workerbin"
 )
 
@@ -85,7 +85,7 @@ func open(stateDir string, s *settings.Settings, log hclog.Logger) (e *engine, e
 	if e.spawner, err = workerbin.NewSpawner(spawnThreads, log); err != nil {
 		return e, fmt.Errorf("prepare to start workers: %w", err)
 	}
-	if worker.Landlock() == 0 {
+	if fence.Landlock() == 0 {
 		log.Warn("the kernel has no Landlock for us, so a guest's files are kept apart by one wall instead of two;" +
 			" solti-host wasm doctor says what to do")
 	}

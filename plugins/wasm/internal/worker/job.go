@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/fence"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/fsys"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wasi"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
@@ -52,7 +53,7 @@ func (w *worker) run(job wire.Job, fds wire.Descriptors) (err error) {
 
 // guest makes the job's surroundings and runs its guest in them. An error is the worker's own.
 func (w *worker) guest(job wire.Job, fds wire.Descriptors) (wire.Status, error) {
-	if err := w.fence.close(rulesOf(job, fds)); err != nil {
+	if err := w.fence.Close(rulesOf(job, fds)); err != nil {
 		return wire.Status{}, err
 	}
 	tree, err := fsys.New(mountsOf(job, fds), fsys.Options{
@@ -70,6 +71,14 @@ func (w *worker) guest(job wire.Job, fds wire.Descriptors) (wire.Status, error) 
 	}
 	defer w.cpu.stop()
 	return w.module.Run(job.Entry, w.optionsOf(job, fds, tree)), nil
+}
+
+func rulesOf(job wire.Job, fds wire.Descriptors) []fence.Rule {
+	rules := make([]fence.Rule, 0, len(job.Mounts))
+	for i, m := range job.Mounts {
+		rules = append(rules, fence.Rule{Dir: fds.Mounts[i], Writable: m.Writable})
+	}
+	return rules
 }
 
 func mountsOf(job wire.Job, fds wire.Descriptors) []fsys.Mount {

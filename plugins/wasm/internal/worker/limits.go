@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/fence"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
 
@@ -48,7 +49,7 @@ func applyLimits(l wire.Load, wasm int64, native int) error {
 			return fmt.Errorf("limit %s to %d: %w", limit.name, limit.value, err)
 		}
 	}
-	return noNewPrivileges()
+	return fence.NoNewPrivileges()
 }
 
 // lower sets a limit, or leaves one that is lower.
@@ -59,16 +60,4 @@ func lower(resource int, value uint64) error {
 	}
 	value = min(value, now.Max)
 	return syscall.Setrlimit(resource, &syscall.Rlimit{Cur: value, Max: value})
-}
-
-// noNewPrivileges holds for all threads, and those they start.
-func noNewPrivileges() error {
-	_, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
-	switch errno {
-	case 0:
-		return nil
-	case syscall.ENOTSUP: // a build with cgo, such as for the race detector: only this thread can be reached
-		return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-	}
-	return fmt.Errorf("give up privileges: %w", errno)
 }

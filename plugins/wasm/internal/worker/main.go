@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/fence"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/guest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wasi"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
@@ -61,7 +62,7 @@ type worker struct {
 	module *guest.Module
 	ready  wire.Ready
 	cpu    cpuTimer
-	fence  fence
+	fence  fence.Fence
 	rss    int64 // most memory in KiB that it had when it was ready
 }
 
@@ -78,7 +79,7 @@ func load(child *wire.Child, l wire.Load, module, native int) (*worker, error) {
 	if err := applyLimits(l, int64(len(wasm)), native); err != nil {
 		return nil, err
 	}
-	w := &worker{child: child, fence: newFence()}
+	w := &worker{child: child, fence: fence.New()}
 	source := guest.Source{
 		Wasm: wasm, Engine: l.Engine, Pages: l.Pages, TailCall: l.TailCall, Debug: l.Debug,
 		PagesPeak: child.Counter(wire.PagesPeak), Growths: child.Counter(wire.Growths),
@@ -96,14 +97,14 @@ func load(child *wire.Child, l wire.Load, module, native int) (*worker, error) {
 		return nil, err
 	}
 	if l.NoMounts {
-		if err := w.fence.close(nil); err != nil {
+		if err := w.fence.Close(nil); err != nil {
 			return nil, err
 		}
 	}
 	tidy()
 	w.rss = peakRSS()
 	w.ready = wire.Ready{
-		Took: time.Since(begin), Engine: w.module.Engine, Compiled: w.module.Compiled, Landlock: uint8(w.fence.version),
+		Took: time.Since(begin), Engine: w.module.Engine, Compiled: w.module.Compiled, Landlock: uint8(w.fence.Version),
 	}
 	return w, nil
 }

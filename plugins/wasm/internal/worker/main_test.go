@@ -16,8 +16,5 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == mode {
 		os.Exit(worker.Main())
 	}
-	if len(os.Args) == 4 && os.Args[1] == "fence" {
-		os.Exit(fenced(os.Args[2], os.Args[3]))
-	}
 	goleak.VerifyTestMain(m)
 }

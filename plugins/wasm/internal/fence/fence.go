@@ -1,4 +1,4 @@
-package worker
+package fence
 
 import (
 	"fmt"
@@ -6,28 +6,18 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
 
-// A fence is the kernel's wall around the mounts, behind the one that fsys is. It can be closed once.
-type fence struct {
-	version int // of Landlock, 0 if the kernel has none
+// A Fence is the kernel's wall around directories. It can be closed once.
+type Fence struct {
+	Version int // of Landlock; 0 if there is none to be had, which shows only once the fence is closed
 	closed  bool
 }
 
-// A rule says what may be done below a directory.
-type rule struct {
-	dir      int
-	writable bool
-}
-
-func rulesOf(job wire.Job, fds wire.Descriptors) []rule {
-	rules := make([]rule, 0, len(job.Mounts))
-	for i, m := range job.Mounts {
-		rules = append(rules, rule{fds.Mounts[i], m.Writable})
-	}
-	return rules
+// A Rule says what may be done below a directory: read, and write if it is writable.
+type Rule struct {
+	Dir      int // a descriptor
+	Writable bool
 }
 
 // What Landlock distinguishes, by the version in which it came.
@@ -43,46 +33,43 @@ const (
 	fenceScopes  = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
 )
 
-// newFence finds out what the kernel has.
-func newFence() fence {
+// New finds out what the kernel has.
+func New() Fence {
 	v, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno != 0 {
-		return fence{}
+		return Fence{}
 	}
-	return fence{version: int(v)}
+	return Fence{Version: int(v)}
 }
 
 // Landlock returns the version of it that this kernel has, 0 for none.
-func Landlock() int {
-	f := newFence()
-	return f.version
-}
+func Landlock() int { return New().Version }
 
 // known returns what this kernel's version distinguishes.
-func (f *fence) known() unix.LandlockRulesetAttr {
+func (f *Fence) known() unix.LandlockRulesetAttr {
 	a := unix.LandlockRulesetAttr{Handled_access_fs: fenceRead | fenceWrite | fenceNever}
-	if f.version < 5 {
+	if f.Version < 5 {
 		a.Handled_access_fs &^= unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 	}
-	if f.version < 3 {
+	if f.Version < 3 {
 		a.Handled_access_fs &^= unix.LANDLOCK_ACCESS_FS_TRUNCATE
 	}
-	if f.version < 2 {
+	if f.Version < 2 {
 		a.Handled_access_fs &^= unix.LANDLOCK_ACCESS_FS_REFER
 	}
-	if f.version >= 4 {
+	if f.Version >= 4 {
 		a.Handled_access_net = fenceNetwork
 	}
-	if f.version >= 6 {
+	if f.Version >= 6 {
 		a.Scoped = fenceScopes
 	}
 	return a
 }
 
-// close forbids every file but those that the rules allow, for as long as the process lives. Once closed it
-// does nothing: later jobs have the same mounts, or fewer.
-func (f *fence) close(rules []rule) error {
-	if f.closed || f.version == 0 {
+// Close forbids every file but those that the rules allow, connections, and signals to others, for as long as the
+// process lives. Descriptors that are open stay so. A fence that is closed stays as it is. NoNewPrivileges goes before.
+func (f *Fence) Close(rules []Rule) error {
+	if f.closed || f.Version == 0 {
 		return nil
 	}
 	f.closed = true
@@ -94,10 +81,10 @@ func (f *fence) close(rules []rule) error {
 	defer unix.Close(int(fd))
 	for _, r := range rules {
 		allowed := uint64(fenceRead)
-		if r.writable {
+		if r.Writable {
 			allowed |= fenceWrite
 		}
-		path := unix.LandlockPathBeneathAttr{Allowed_access: allowed & attr.Handled_access_fs, Parent_fd: int32(r.dir)}
+		path := unix.LandlockPathBeneathAttr{Allowed_access: allowed & attr.Handled_access_fs, Parent_fd: int32(r.Dir)}
 		_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, fd, unix.LANDLOCK_RULE_PATH_BENEATH,
 			uintptr(unsafe.Pointer(&path)), 0, 0, 0)
 		if errno != 0 {
@@ -108,14 +95,26 @@ func (f *fence) close(rules []rule) error {
 }
 
 // enter makes the rules hold for all threads, and those they start.
-func (f *fence) enter(fd uintptr) error {
+func (f *Fence) enter(fd uintptr) error {
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0)
 	switch errno {
 	case 0:
 		return nil
 	case syscall.ENOTSUP: // a build with cgo, such as for the race detector
-		f.version = 0
+		f.Version = 0
 		return nil
 	}
 	return fmt.Errorf("enter file rules: %w", errno)
+}
+
+// NoNewPrivileges gives up what programs could be executed with. It holds for all threads, and those they start.
+func NoNewPrivileges() error {
+	_, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
+	switch errno {
+	case 0:
+		return nil
+	case syscall.ENOTSUP: // a build with cgo, such as for the race detector: only this thread can be reached
+		return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+	}
+	return fmt.Errorf("give up privileges: %w", errno)
 }
