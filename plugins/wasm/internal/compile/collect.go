@@ -35,7 +35,7 @@ func (c *Compiler) collect(j *job, exit spawn.Exit, o Options) (*Result, error) 
 	}
 	result := &Result{
 		Facts: r.Facts, Changed: r.Changed, Dropped: r.Dropped, Segments: r.Segments,
-		Usage: Usage{CPU: exit.CPU(), Wall: exit.Elapsed, MaxRSS: exit.MaxRSS},
+		Usage: usageOf(exit),
 	}
 	if err := result.take(j, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("take over what was compiled: %w", err), result.Close())

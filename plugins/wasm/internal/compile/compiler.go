@@ -27,6 +27,7 @@ type Config struct {
 	AtOnce  int // children at one time; 0 means 1
 	Threads int // of one child; 0 means 1
 	Log     hclog.Logger
+	Observe func(Compilation) // is told of every child that has ended, from any goroutine; nil means nobody is
 }
 
 // A Compiler compiles modules in children. Its methods may be called from any goroutine.

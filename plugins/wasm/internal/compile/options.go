@@ -95,6 +95,9 @@ func (o Options) config() wazero.RuntimeConfig {
 		WithCloseOnContextDone(false).WithDebugInfoEnabled(o.Debug)
 }
 
+// EngineVersion returns the version of wazero that modules are compiled for, or dev.
+func EngineVersion() string { return wazeroVersion() }
+
 // wazeroVersion returns the version of the engine in this binary. Binaries of tests do not know it.
 func wazeroVersion() string {
 	const unknown = "dev"

@@ -9,6 +9,7 @@ import (
 	"github.com/soltihq/solti-host/plugins/wasm/internal/content"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/module"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 )
 
 // A Result is what became of a module. It must be closed.
@@ -31,6 +32,30 @@ type Usage struct {
 	Wall   time.Duration
 	MaxRSS int64 // bytes
 }
+
+// A Compilation is what there is to tell of a child that has ended.
+type Compilation struct {
+	Usage
+	CheckOnly bool  // it was not to compile
+	OK        bool  // it did what it was to
+	Code      int64 // bytes of native code
+}
+
+// observe tells of a child.
+func (c *Compiler) observe(o Options, exit spawn.Exit, r *Result) {
+	if c.config.Observe == nil {
+		return
+	}
+	told := Compilation{Usage: usageOf(exit), CheckOnly: o.CheckOnly, OK: r != nil}
+	if r != nil && r.Native.File != nil {
+		if st, err := r.Native.File.Stat(); err == nil {
+			told.Code = st.Size()
+		}
+	}
+	c.config.Observe(told)
+}
+
+func usageOf(e spawn.Exit) Usage { return Usage{CPU: e.CPU(), Wall: e.Elapsed, MaxRSS: e.MaxRSS} }
 
 // Close lets go of the files.
 func (r *Result) Close() error {

@@ -42,9 +42,14 @@ func (c *Compiler) run(ctx context.Context, wasm *os.File, o Options) (*Result, 
 	}
 	exit, err := c.supervise(ctx, j, wasm)
 	if err != nil {
+		if exit.Elapsed > 0 {
+			c.observe(o, exit, nil)
+		}
 		return nil, err
 	}
-	return c.collect(j, exit, o)
+	r, err := c.collect(j, exit, o)
+	c.observe(o, exit, r)
+	return r, err
 }
 
 // prepare makes what the child needs. What it has made is in the job also when it fails.
@@ -85,7 +90,8 @@ func (c *Compiler) cleanUp(j *job) {
 	}
 }
 
-// supervise starts the child and waits for its end, or makes it.
+// supervise starts the child and waits for its end, or makes it. Beside an error the exit is empty if there
+// was none.
 func (c *Compiler) supervise(ctx context.Context, j *job, wasm *os.File) (spawn.Exit, error) {
 	limits := c.config.Limits
 	child, err := c.config.Spawn.Start(&spawn.Command{
@@ -119,6 +125,7 @@ func (c *Compiler) supervise(ctx context.Context, j *job, wasm *os.File) (spawn.
 	}
 	if !child.Stop(reapLimit) {
 		c.config.Log.Warn("the process that compiles modules does not die", "pid", child.PID())
+		return spawn.Exit{}, cause
 	}
-	return spawn.Exit{}, cause
+	return child.Exit(), cause
 }

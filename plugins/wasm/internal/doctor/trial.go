@@ -52,7 +52,7 @@ func try(ctx context.Context, spawner *spawn.Spawner, s *settings.Settings) (eng
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	own := *s
 	own.Signatures = settings.Signatures{} // the module has none
-	studio, err := image.Open(dir, &own, spawner, hclog.NewNullLogger())
+	studio, err := image.Open(dir, &own, spawner, nil, hclog.NewNullLogger())
 	if err != nil {
 		return "", "", err
 	}

@@ -1,6 +1,10 @@
 package fsys
 
-import "golang.org/x/sys/unix"
+import (
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
 
 // NameCost is what a name counts in a mount with a quota, so that empty files are not free.
 const NameCost = 256
@@ -8,6 +12,7 @@ const NameCost = 256
 // An account keeps how much a job has added to a mount. Nil stands for no quota, and allows everything.
 type account struct {
 	left    int64
+	refused *atomic.Uint64 // counts what there was no room for
 	open    map[inode]int  // Nodes of files
 	orphans map[inode]bool // files without a name that are still open
 }
@@ -16,11 +21,11 @@ type inode struct{ dev, ino uint64 }
 
 func inodeOf(st *unix.Stat_t) inode { return inode{st.Dev, st.Ino} }
 
-func newAccount(quota uint64) *account {
+func newAccount(quota uint64, refused *atomic.Uint64) *account {
 	if quota == 0 {
 		return nil
 	}
-	return &account{left: int64(min(quota, 1<<62)), open: map[inode]int{}, orphans: map[inode]bool{}}
+	return &account{left: int64(min(quota, 1<<62)), refused: refused, open: map[inode]int{}, orphans: map[inode]bool{}}
 }
 
 // charge takes n bytes, or gives them back if negative. It returns ENOSPC if there are not as many.
@@ -29,6 +34,7 @@ func (a *account) charge(n int64) error {
 		return nil
 	}
 	if n > 0 && n > a.left {
+		a.refused.Add(1)
 		return unix.ENOSPC
 	}
 	a.left -= n
@@ -45,6 +51,7 @@ func (a *account) room(n int, offset, size int64) (int, error) {
 		allowed = size - offset + max(a.left, 0)
 	}
 	if allowed <= 0 {
+		a.refused.Add(1)
 		return 0, unix.ENOSPC
 	}
 	return int(min(int64(n), allowed)), nil

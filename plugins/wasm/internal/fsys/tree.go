@@ -19,20 +19,20 @@ type Mount struct {
 
 // Options are the limits of a Tree.
 type Options struct {
-	Open          int            // how many Nodes may be open beside the mounts; 0 means 64
-	Opens, Denied *atomic.Uint64 // counters to be counted in, or nil
+	Open                int            // how many Nodes may be open beside the mounts; 0 means 64
+	Opens, Denied, Full *atomic.Uint64 // counters to be counted in, or nil: what was opened, not granted, beyond a quota
 }
 
 // A Tree is all that one guest sees of the host's files.
 type Tree struct {
-	left          int // how many more Nodes may be opened
-	roots         []*Node
-	opens, denied *atomic.Uint64
+	left                int // how many more Nodes may be opened
+	roots               []*Node
+	opens, denied, full *atomic.Uint64
 }
 
 // New opens the mounts.
 func New(mounts []Mount, o Options) (*Tree, error) {
-	t := &Tree{left: o.Open, opens: o.Opens, denied: o.Denied}
+	t := &Tree{left: o.Open, opens: o.Opens, denied: o.Denied, full: o.Full}
 	if t.left == 0 {
 		t.left = 64
 	}
@@ -41,6 +41,9 @@ func New(mounts []Mount, o Options) (*Tree, error) {
 	}
 	if t.denied == nil {
 		t.denied = new(atomic.Uint64)
+	}
+	if t.full == nil {
+		t.full = new(atomic.Uint64)
 	}
 	for _, m := range mounts {
 		root, err := t.mount(m)
@@ -64,7 +67,7 @@ func (t *Tree) mount(m Mount) (*Node, error) {
 	}
 	return &Node{
 		tree: t, fd: fd, dir: true, read: true,
-		mount: &mount{guest: m.Guest, writable: m.Writable, links: m.Links, account: newAccount(m.Quota)},
+		mount: &mount{guest: m.Guest, writable: m.Writable, links: m.Links, account: newAccount(m.Quota, t.full)},
 	}, nil
 }
 

@@ -33,8 +33,9 @@ type Studio struct {
 	makings  *makings
 }
 
-// Open makes a studio that keeps what it needs below dir, a directory of its own.
-func Open(dir string, s *settings.Settings, spawner *spawn.Spawner, log hclog.Logger) (_ *Studio, err error) {
+// Open makes a studio that keeps what it needs below dir, a directory of its own. Observe, if it is not nil,
+// is told of every process that has looked at a module or compiled it.
+func Open(dir string, s *settings.Settings, spawner *spawn.Spawner, observe func(compile.Compilation), log hclog.Logger) (_ *Studio, err error) {
 	st := &Studio{settings: s, log: log, shelf: newShelf(linger), makings: newMakings(), noCode: guest.Executable()}
 	if st.noCode != nil {
 		log.Warn("memory that was written may not be executed here, so modules are interpreted, which is 30 to 90 times slower;"+
@@ -66,7 +67,7 @@ func Open(dir string, s *settings.Settings, spawner *spawn.Spawner, log hclog.Lo
 		return nil, fmt.Errorf("open the cache: %w", err)
 	}
 	st.compiler, err = compile.New(compile.Config{
-		Spawn: spawner, Scratch: filepath.Join(dir, "scratch"), AtOnce: s.Compile.AtOnce, Log: log,
+		Spawn: spawner, Scratch: filepath.Join(dir, "scratch"), AtOnce: s.Compile.AtOnce, Log: log, Observe: observe,
 		Limits: compile.Limits{CPU: s.Compile.CPU, Wall: s.Compile.Wall, Data: int64(s.Compile.Memory)},
 	})
 	if err != nil {
@@ -94,6 +95,9 @@ func (s *Studio) Close() error {
 
 // Stats returns the figures of the cache and of the store.
 func (s *Studio) Stats() (cache.Stats, content.Stats) { return s.cache.Stats(), s.store.Stats() }
+
+// Native reports whether modules are compiled: native code may be executed here.
+func (s *Studio) Native() bool { return s.noCode == nil }
 
 // Image returns the image for a workload, which its caller closes. Progress, if it is not nil, is told
 // when something begins that takes long.

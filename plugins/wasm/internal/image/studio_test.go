@@ -28,7 +28,7 @@ func open(t *testing.T, dir string) *Studio {
 	}
 	s := settings.Default()
 	s.Compile.Memory = 1 << 40 // for the race detector
-	studio, err := Open(dir, s, spawner, hclog.NewNullLogger())
+	studio, err := Open(dir, s, spawner, nil, hclog.NewNullLogger())
 	if err != nil {
 		t.Fatal(err)
 	}

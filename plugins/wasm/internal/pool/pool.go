@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -26,6 +27,7 @@ var ErrClosed = errors.New("no worker is started any more")
 // A Pool keeps idle workers. Its methods may be called from any goroutine.
 type Pool struct {
 	spawner *spawn.Spawner
+	crew    *crew
 	work    sync.WaitGroup  // refills, the sweep, ends of workers; added to under mu and before closed
 	ctx     context.Context // ends with Close
 	stop    context.CancelFunc
@@ -48,7 +50,7 @@ type Stats struct {
 
 // New makes a pool.
 func New(s *spawn.Spawner, o Options) *Pool {
-	p := &Pool{spawner: s, o: o.defaulted(), starting: map[string]int{}}
+	p := &Pool{spawner: s, crew: newCrew(o.Observer), o: o.defaulted(), starting: map[string]int{}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	p.work.Go(p.sweep)
 	return p
@@ -71,7 +73,10 @@ func (p *Pool) Take(ctx context.Context, image Image, lease string) (*Worker, er
 		return nil, context.Cause(ctx)
 	}
 	w, err := p.waiting(image.Key(), lease)
-	if err == nil && w == nil {
+	switch {
+	case w != nil:
+		p.crew.WorkerTaken(time.Since(w.since))
+	case err == nil:
 		w, err = p.begin(ctx, image)
 	}
 	if err != nil {
@@ -110,7 +115,7 @@ func (p *Pool) start(ctx context.Context, key string, load wire.Load) (*Worker, 
 	if closed {
 		return nil, ErrClosed
 	}
-	w, err := start(ctx, p.spawner, key, temp, load)
+	w, err := start(ctx, p.spawner, p.crew, key, temp, load)
 	if err != nil {
 		return nil, err
 	}

@@ -33,13 +33,17 @@ type Worker struct {
 	jobs   int
 	since  time.Time // idle since
 
+	crew     *crew
+	finished time.Time // when the last job was over
+
 	closing sync.Once
 	killed  atomic.Bool
+	kill    atomic.Int64 // when Kill was called first, in nanoseconds after 1970; zero means never
 }
 
 // start starts a worker and has it load what load says. Below temp is where it puts what it needs for that,
 // which is removed here: a worker that is killed meanwhile cannot.
-func start(ctx context.Context, s *spawn.Spawner, key, temp string, load wire.Load) (*Worker, error) {
+func start(ctx context.Context, s *spawn.Spawner, crew *crew, key, temp string, load wire.Load) (*Worker, error) {
 	parent, child, err := wire.NewParent()
 	if err != nil {
 		return nil, fmt.Errorf("start a worker: %w", err)
@@ -50,6 +54,7 @@ func start(ctx context.Context, s *spawn.Spawner, key, temp string, load wire.Lo
 		return nil, errors.Join(fmt.Errorf("start a worker: %w", err), parent.Close())
 	}
 	defer func() { _ = os.RemoveAll(own) }()
+	begun := time.Now()
 	proc, err := s.Start(&spawn.Command{
 		Args: []string{Mode}, Name: "solti-wasm-worker", Files: []*os.File{child},
 		Env:    []string{"GOMAXPROCS=1", "GOTRACEBACK=single", "TMPDIR=" + own},
@@ -59,7 +64,9 @@ func start(ctx context.Context, s *spawn.Spawner, key, temp string, load wire.Lo
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start a worker: %w", err), parent.Close())
 	}
-	w := &Worker{key: key, parent: parent, proc: proc}
+	w := &Worker{key: key, parent: parent, proc: proc, crew: crew}
+	crew.joined(w, time.Since(begun))
+	begun = time.Now()
 	w.Ready, err = parent.Load(ctx, load)
 	if err == nil && ctx.Err() != nil { // and the way to the worker is set to fail, or will be in a moment
 		err = context.Cause(ctx)
@@ -71,6 +78,7 @@ func start(ctx context.Context, s *spawn.Spawner, key, temp string, load wire.Lo
 		}
 		return nil, err
 	}
+	crew.WorkerLoaded(w.Ready, time.Since(begun))
 	return w, nil
 }
 
@@ -97,6 +105,7 @@ func (w *Worker) PID() int { return w.proc.PID() }
 
 // Kill ends the worker at once, whatever it does. It does not wait.
 func (w *Worker) Kill() {
+	w.kill.CompareAndSwap(0, time.Now().UnixNano())
 	w.killed.Store(true)
 	w.proc.Kill()
 	w.parent.Hurry()
@@ -108,6 +117,7 @@ func (w *Worker) Kill() {
 func (w *Worker) Run(job wire.Job, out wire.Outlet, limit wire.Limit) (wire.Status, wire.Usage, error) {
 	w.jobs++
 	status, err := w.parent.Run(job, out, limit)
+	w.finished = time.Now()
 	usage := w.parent.Usage() // before the memory is gone that it is read from
 	if err == nil && !job.Last {
 		return status, usage, nil
@@ -125,12 +135,20 @@ func (w *Worker) Run(job wire.Job, out wire.Outlet, limit wire.Limit) (wire.Stat
 	return status, usage, err
 }
 
+// Finished returns when the last job was over, which is before its worker is given back or gone. It is for
+// who has the worker.
+func (w *Worker) Finished() time.Time { return w.finished }
+
 // end makes sure that the process is gone and its number free, and lets go of all that belongs to it.
 func (w *Worker) end() (exit spawn.Exit, reaped bool) {
+	begun := time.Now()
 	if reaped = w.proc.Stop(reap); reaped {
 		exit = w.proc.Exit()
 	}
-	w.closing.Do(func() { _ = w.parent.Close() })
+	w.closing.Do(func() {
+		_ = w.parent.Close()
+		w.crew.left(w, begun, reaped)
+	})
 	return exit, reaped
 }
 

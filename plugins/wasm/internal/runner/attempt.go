@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/image"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/metrics"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 	"github.com/soltihq/solti-host/sdk"
@@ -25,14 +27,18 @@ type attempt struct {
 
 // perform takes a worker and has it run the guest. When a worker breaks before the guest has run, a fresh one
 // takes its place, once.
-func (a *attempt) perform(ctx context.Context) error {
+func (a *attempt) perform(ctx context.Context) verdict {
 	pool := a.engine.pool
 	take, replaced := pool.Take, false
 	for {
+		count := newStopwatch(a.task.runner.metrics)
 		w, err := take(ctx, a.image, a.lease)
 		var end ending
 		if err == nil {
+			count.lap(metrics.TakeWorker)
 			end = a.in(ctx, w)
+			count.guest(end.status, w.Finished())
+			a.task.runner.metrics.Used(end.usage, w.Finished().Sub(end.begun))
 		}
 		if !replaced && ctx.Err() == nil && (crashed(err) || crashed(end.err) && !a.begun(end.usage)) {
 			a.run.Event("workerReplaced", errors.Join(err, end.err).Error(), nil)
@@ -58,12 +64,14 @@ type ending struct {
 	status wire.Status
 	usage  wire.Usage
 	err    error
+	begun  time.Time
 }
 
 // in has a worker run the guest, and ends it or gives it back.
 func (a *attempt) in(ctx context.Context, w *pool.Worker) (e ending) {
 	a.run.Facts(a.task.grants(a.image, a.from, w.Ready))
 	a.run.Started(fmt.Sprintf("pid %d, %s", w.PID(), a.image.Module))
+	e.begun = time.Now()
 	stop := context.AfterFunc(ctx, w.Kill)
 	e.status, e.usage, e.err = w.Run(a.job, &a.out, a.task.limit())
 	if !stop() {

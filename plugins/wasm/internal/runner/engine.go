@@ -11,6 +11,7 @@ import (
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/fence"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/image"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/metrics"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/private"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/settings"
@@ -46,7 +47,7 @@ func (r *Runner) running(stateDir string) (*engine, error) {
 	r.fixed = true
 	s := r.settings
 	r.mu.Unlock()
-	e, err := open(stateDir, s, r.log)
+	e, err := open(stateDir, s, r.metrics, r.log)
 	if err != nil {
 		return nil, errors.Join(err, e.close())
 	}
@@ -67,7 +68,7 @@ func (r *Runner) now() (*engine, error) {
 }
 
 // open makes an engine. What it has made is in there also when it fails.
-func open(stateDir string, s *settings.Settings, log hclog.Logger) (e *engine, err error) {
+func open(stateDir string, s *settings.Settings, m *metrics.Metrics, log hclog.Logger) (e *engine, err error) {
 	e = new(engine)
 	dir := filepath.Join(stateDir, "wasm")
 	if stateDir == "" {
@@ -89,7 +90,7 @@ func open(stateDir string, s *settings.Settings, log hclog.Logger) (e *engine, e
 		log.Warn("the kernel has no Landlock for us, so a guest's files are kept apart by one wall instead of two;" +
 			" solti-host wasm doctor says what to do")
 	}
-	if e.studio, err = image.Open(dir, s, e.spawner, log); err != nil {
+	if e.studio, err = image.Open(dir, s, e.spawner, m.Compiled, log); err != nil {
 		return e, err
 	}
 	w := s.Workers
@@ -97,7 +98,7 @@ func open(stateDir string, s *settings.Settings, log hclog.Logger) (e *engine, e
 		e.slots = make(chan struct{}, w.AtOnce)
 	}
 	e.pool = pool.New(e.spawner, pool.Options{
-		Warm: w.Warm, Idle: w.Idle, Memory: int64(w.Memory), Temp: e.temp.scratch.Path(), Log: log,
+		Warm: w.Warm, Idle: w.Idle, Memory: int64(w.Memory), Temp: e.temp.scratch.Path(), Log: log, Observer: m,
 	})
 	return e, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/metrics"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 	"github.com/soltihq/solti-host/sdk"
 )
@@ -13,9 +14,10 @@ const maxLast = 4 << 10
 
 // An outlet hands what a guest writes to the host, and remembers the end of its stderr.
 type outlet struct {
-	run  *sdk.Run
-	used bool // something came
-	last []byte
+	run     *sdk.Run
+	metrics *metrics.Metrics
+	used    bool // something came
+	last    []byte
 }
 
 var _ wire.Outlet = (*outlet)(nil)
@@ -23,6 +25,7 @@ var _ wire.Outlet = (*outlet)(nil)
 // Output implements [wire.Outlet].
 func (o *outlet) Output(stream wire.Stream, p []byte) {
 	o.used = true
+	o.metrics.Output(stream, len(p))
 	to := o.run.Stdout
 	if stream == wire.Stderr {
 		to = o.run.Stderr
@@ -36,6 +39,7 @@ func (o *outlet) Output(stream wire.Stream, p []byte) {
 
 // Gap implements [wire.Outlet].
 func (o *outlet) Gap(stream wire.Stream, n int64) {
+	o.metrics.Dropped(stream, n)
 	o.run.Event("outputDropped", fmt.Sprintf("%d bytes of %s are beyond the limit and were dropped", n, stream),
 		map[string]string{"stream": stream.String(), "bytes": fmt.Sprint(n)})
 }

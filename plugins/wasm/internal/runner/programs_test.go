@@ -1,6 +1,10 @@
 package runner
 
-import mt "github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+import (
+	"strings"
+
+	mt "github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+)
 
 // say is a program that writes a long text.
 func say(text string) []byte {
@@ -52,6 +56,12 @@ func answer(text string) []byte {
 	accept := mt.I32Const(3) + mt.I32Const(0) + mt.I32Const(0) + p.Call("sock_accept") + mt.LocalTee(0)
 	write := mt.I32Const(0) + mt.I32Load(0) + mt.I32Const(int32(vector)) + mt.I32Const(1) + mt.I32Const(8) + p.Call("fd_write")
 	return p.Main([]mt.Type{mt.I32}, ready+mt.Again(accept+mt.I32Const(again)+mt.I32Eq+mt.BrIf(0))+check(mt.LocalGet(0), p)+check(write, p))
+}
+
+// grow is a program that begins with a page and takes more, one at a time.
+func grow(times int) []byte {
+	p := mt.NewProgram(1)
+	return p.Main(nil, mt.Code(strings.Repeat(string(mt.I32Const(1)+mt.MemoryGrow+mt.Drop), times)))
 }
 
 // dice is a program that writes 16 random bytes.

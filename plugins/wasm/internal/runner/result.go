@@ -9,65 +9,85 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/image"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/metrics"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 	"github.com/soltihq/solti-host/sdk"
 )
 
+// A verdict is how an attempt ended, for the host and for those who count.
+type verdict struct {
+	err     error
+	outcome metrics.Outcome
+	trap    wire.TrapKind // of metrics.Trapped
+}
+
 // startError is the result of an attempt whose guest never ran.
-func startError(ctx context.Context, err error) error {
+func startError(ctx context.Context, err error) verdict {
 	var refused *image.RefusedError
 	var load *wire.RefusalError
 	var grant *grantError
 	var crash *pool.CrashError
 	switch {
 	case ctx.Err() != nil:
-		return err // stopped before it began
+		return verdict{err: err, outcome: metrics.Stopped} // before it began
 	case errors.As(err, &refused), errors.As(err, &load), errors.As(err, &grant):
-		return sdk.Permanent(sdk.StartFailed(err))
+		return verdict{err: sdk.Permanent(sdk.StartFailed(err)), outcome: metrics.Refused}
 	case errors.As(err, &crash) && crash.Exit.OutOfMemory():
-		return sdk.Permanent(sdk.StartFailed(fmt.Errorf("the module needs more memory to be loaded than workers may have: %w", err)))
+		err = fmt.Errorf("the module needs more memory to be loaded than workers may have: %w", err)
+		return verdict{err: sdk.Permanent(sdk.StartFailed(err)), outcome: metrics.OutOfMemory}
 	default:
-		return sdk.StartFailed(err)
+		return verdict{err: sdk.StartFailed(err), outcome: metrics.StartFailed}
 	}
 }
 
 // result is the result of an attempt whose guest ran. What was done to it goes before what it says.
-func (t *task) result(ctx context.Context, e ending, out *outlet) error {
+func (t *task) result(ctx context.Context, e ending, out *outlet) verdict {
 	s, err := e.status, e.err
 	var crash *pool.CrashError
 	switch {
 	case ctx.Err() != nil:
-		return sdk.Killed("SIGKILL")
+		return verdict{err: sdk.Killed("SIGKILL"), outcome: metrics.Stopped}
 	case errors.Is(err, wire.ErrOutputLimit):
-		return fmt.Errorf("output limit: %w", t.outputError(err))
+		return verdict{err: fmt.Errorf("output limit: %w", t.outputError(err)), outcome: metrics.OutputLimit}
 	case errors.As(err, &crash):
 		return t.crashed(crash)
 	case err != nil:
-		return fmt.Errorf("the worker broke: %w", err)
+		return verdict{err: fmt.Errorf("the worker broke: %w", err), outcome: metrics.Crashed}
 	}
+	return ended(s, out)
+}
+
+// ended is the result of an attempt whose worker has told its end.
+func ended(s wire.Status, out *outlet) verdict {
 	switch s.End {
 	case wire.Exited:
 		if s.Code == 0 {
-			return sdk.Exit(0)
+			return verdict{err: sdk.Exit(0), outcome: metrics.Succeeded}
 		}
-		return fmt.Errorf("%w%s", sdk.Exit(int(int32(s.Code))), out.lastWords()) //nolint:gosec // as the wire has it
+		code := sdk.Exit(int(int32(s.Code))) //nolint:gosec // as the wire has it
+		return verdict{err: fmt.Errorf("%w%s", code, out.lastWords()), outcome: metrics.Failed}
 	case wire.Trapped:
-		return sdk.Permanent(errors.New(trapText(&s.Trap) + out.lastWords()))
+		return verdict{
+			err:     sdk.Permanent(errors.New(trapText(&s.Trap) + out.lastWords())),
+			outcome: metrics.Trapped, trap: s.Trap.Kind,
+		}
 	default:
-		return sdk.Permanent(sdk.StartFailed(errors.New(s.Reason)))
+		return verdict{err: sdk.Permanent(sdk.StartFailed(errors.New(s.Reason))), outcome: metrics.Refused}
 	}
 }
 
 // crashed is the result of an attempt whose worker ended without a word.
-func (t *task) crashed(c *pool.CrashError) error {
+func (t *task) crashed(c *pool.CrashError) verdict {
 	switch {
 	case t.workload.Limits.CPU > 0 && c.Exit.Signal == unix.SIGXCPU:
-		return fmt.Errorf("cpu limit: it took more than %s of processor time", t.workload.Limits.CPU)
+		err := fmt.Errorf("cpu limit: it took more than %s of processor time", t.workload.Limits.CPU)
+		return verdict{err: err, outcome: metrics.CPULimit}
 	case c.Exit.OutOfMemory():
-		return sdk.Permanent(sdk.OutOfMemory("it took more memory than its limit of %s and what the engine needs", t.workload.Limits.Memory))
+		err := sdk.OutOfMemory("it took more memory than its limit of %s and what the engine needs", t.workload.Limits.Memory)
+		return verdict{err: sdk.Permanent(err), outcome: metrics.OutOfMemory}
 	default:
-		return fmt.Errorf("the worker crashed: %s", c.Error())
+		return verdict{err: fmt.Errorf("the worker crashed: %s", c.Error()), outcome: metrics.Crashed}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/metrics"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/settings"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/workload"
 	"github.com/soltihq/solti-host/sdk"
@@ -28,6 +29,7 @@ var errClosed = errors.New("the runner is closed")
 type Runner struct {
 	version string
 	log     hclog.Logger
+	metrics *metrics.Metrics
 	leases  atomic.Uint64 // given out
 
 	opening sync.Mutex // held while the engine is made or ended
@@ -40,16 +42,23 @@ type Runner struct {
 	closed    bool               // guarded by mu
 }
 
-var _ sdk.Configurer = (*Runner)(nil)
+var (
+	_ sdk.Configurer = (*Runner)(nil)
+	_ sdk.Metered    = (*Runner)(nil)
+)
 
 // New makes a runner. A version that does not look like v1.2.3 is not told.
 func New(version string, log hclog.Logger) *Runner {
 	r := &Runner{settings: settings.Default(), log: log}
+	r.metrics = metrics.New(r.figures)
 	if v, ok := strings.CutPrefix(version, "v"); ok && strings.Count(v, ".") >= 2 {
 		r.version = v
 	}
 	return r
 }
+
+// Metrics returns where the runner's metrics are gathered.
+func (r *Runner) Metrics() sdk.Gatherer { return r.metrics.Registry() }
 
 // Name says who the runner is. How many attempts it makes at one time is not said: the host asks before it
 // hands over the settings. Those that are too many wait.

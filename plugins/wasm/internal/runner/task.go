@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/metrics"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/settings"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/workload"
@@ -50,20 +51,31 @@ func (t *task) Close() error {
 
 // Run makes one attempt.
 func (t *task) Run(ctx context.Context, run *sdk.Run) error {
+	v := t.attempt(ctx, run)
+	t.runner.metrics.Attempt(v.outcome, v.trap)
+	return v.err
+}
+
+// attempt makes one.
+func (t *task) attempt(ctx context.Context, run *sdk.Run) verdict {
 	e, err := t.runner.running(t.stateDir)
 	if err != nil {
-		return sdk.StartFailed(err)
+		return verdict{err: sdk.StartFailed(err), outcome: metrics.StartFailed}
 	}
+	count := newStopwatch(t.runner.metrics)
 	img, from, err := e.studio.Image(ctx, t.workload, func(what string) { run.Event(what, "", nil) })
 	if err != nil {
 		return startError(ctx, err)
 	}
 	defer img.Close()
+	count.lap(metrics.Prepare)
+	t.runner.metrics.Lookup(from)
 	leave, err := e.enter(ctx, func() { run.Event("queued", "", nil) })
 	if err != nil {
 		return startError(ctx, err)
 	}
 	defer leave()
+	count.lap(metrics.Queue)
 	job, closeJob, err := t.job(run)
 	if err != nil {
 		return startError(ctx, err)
@@ -73,7 +85,7 @@ func (t *task) Run(ctx context.Context, run *sdk.Run) error {
 	if err != nil {
 		return startError(ctx, err)
 	}
-	a := attempt{task: t, run: run, engine: e, image: img, from: from, job: job, lease: lease, out: outlet{run: run}}
+	a := attempt{task: t, run: run, engine: e, image: img, from: from, job: job, lease: lease, out: outlet{run: run, metrics: t.runner.metrics}}
 	return a.perform(ctx)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,6 +27,8 @@ type Parent struct {
 	shared *shared
 	ring   *os.File // until it is sent
 	taker  taker
+
+	throttled atomic.Int64 // nanoseconds, of the last job
 
 	once  sync.Once
 	hurry chan struct{} // closed by Hurry

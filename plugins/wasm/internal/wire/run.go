@@ -29,6 +29,7 @@ func (p *Parent) Run(job Job, out Outlet, limit Limit) (Status, error) {
 	for i := range w.counters {
 		w.counters[i].Store(0)
 	}
+	p.throttled.Store(0)
 	w.idle.Store(0)
 	if err := p.send(e.b, files); err != nil {
 		return Status{}, fmt.Errorf("start job: %w", err)
@@ -36,6 +37,7 @@ func (p *Parent) Run(job Job, out Outlet, limit Limit) (Status, error) {
 	now := time.Now()
 	r := run{Parent: p, out: out, busy: true, meters: [2]meter{newMeter(limit, now), newMeter(limit, now)}}
 	status, err := r.untilEnd()
+	r.throttle(0)
 	r.tellGaps()
 	return status, err
 }
@@ -45,6 +47,8 @@ type run struct {
 	*Parent
 	out    Outlet
 	meters [2]meter
+
+	waiting time.Time // since when output waits because of its rate; zero if it does not
 
 	status Status // once End is set
 	busy   bool   // output came within Gather, or the job begins
@@ -88,6 +92,7 @@ func (r *run) message(k kind, d *decoder) error {
 // Gather. It reports whether there is output again, so that nothing is to be waited for.
 func (r *run) prepare() (awake bool, err error) {
 	wait, err := r.drain(true)
+	r.throttle(wait)
 	switch {
 	case err != nil:
 		return false, err
@@ -135,6 +140,7 @@ func (r *run) rest(paced bool) error {
 	defer func() { _ = r.deadline(0) }()
 	for {
 		wait, err := r.drain(paced)
+		r.throttle(wait)
 		if wait == 0 || err != nil {
 			return err
 		}

@@ -12,12 +12,14 @@ const (
 	Growths                  // how often it grew
 	Opens                    // files and directories opened
 	Denied                   // what the file system refused because it was not granted
+	QuotaHits                // what it refused because the quota of a mount was used up
 )
 
-// A Usage is what a job used. It is the worker's word.
+// A Usage is what a job used. All but Throttled is the worker's word.
 type Usage struct {
-	CPU                               time.Duration // zero while the job runs
-	PagesPeak, Growths, Opens, Denied uint64
+	CPU                                          time.Duration // zero while the job runs
+	PagesPeak, Growths, Opens, Denied, QuotaHits uint64
+	Throttled                                    time.Duration // how long output has waited because of its rate
 }
 
 // Usage returns what the job that runs, or ran last, has used until now. It may be called at any time.
@@ -29,5 +31,18 @@ func (p *Parent) Usage() Usage {
 		Growths:   at(Growths),
 		Opens:     at(Opens),
 		Denied:    at(Denied),
+		QuotaHits: at(QuotaHits),
+		Throttled: time.Duration(p.throttled.Load()),
+	}
+}
+
+// throttle is told how long output has to wait now, and adds up how long it has.
+func (r *run) throttle(wait time.Duration) {
+	switch {
+	case wait > 0 && r.waiting.IsZero():
+		r.waiting = time.Now()
+	case wait == 0 && !r.waiting.IsZero():
+		r.throttled.Add(int64(time.Since(r.waiting)))
+		r.waiting = time.Time{}
 	}
 }

@@ -58,6 +58,7 @@ func (w *worker) guest(job wire.Job, fds wire.Descriptors) (wire.Status, error) 
 	}
 	tree, err := fsys.New(mountsOf(job, fds), fsys.Options{
 		Open: int(job.OpenFiles), Opens: w.child.Counter(wire.Opens), Denied: w.child.Counter(wire.Denied),
+		Full: w.child.Counter(wire.QuotaHits),
 	})
 	for _, fd := range fds.Mounts {
 		unix.Close(fd)
