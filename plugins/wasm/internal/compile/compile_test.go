@@ -34,7 +34,7 @@ func TestAModuleIsCompiledOnceAndRunElsewhere(t *testing.T) {
 	if r.Facts == nil || r.Facts.Functions == 0 || r.Usage.CPU <= 0 || r.Usage.MaxRSS <= 0 || r.Usage.Wall <= 0 {
 		t.Errorf("facts %+v, usage %+v", r.Facts, r.Usage)
 	}
-	if out, _ := run(t, s, r.Derived, r.Native.File, r.Native.Name); out != "hello, world" {
+	if out := run(t, s, r.Derived, r.Native.File, r.Native.Name); out != "hello, world" {
 		t.Errorf("the guest wrote %q", out)
 	}
 }

@@ -114,7 +114,7 @@ func curious([]string) int {
 func second[T any](_ T, err error) error { return err }
 
 // load runs a module whose native code was made before, as a worker does: the module on its first
-// descriptor, the code on its second, of a name that is its argument. With another argument it only loads.
+// descriptor, the code on its second, of a name that is its argument.
 func load(args []string) int {
 	wasm, err := readAll(os.NewFile(3, "module"))
 	if err != nil {
@@ -145,9 +145,6 @@ func load(args []string) int {
 	}
 	if list, _ := os.ReadDir(filepath.Dir(at)); len(list) != 1 {
 		return fail(fmt.Errorf("the module was compiled again: %v", list))
-	}
-	if len(args) > 1 {
-		return 0 // no more than that
 	}
 	out := os.NewFile(5, "out")
 	config := wazero.NewModuleConfig().WithStdout(out).WithStderr(out).WithArgs("guest")

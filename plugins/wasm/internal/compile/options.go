@@ -6,10 +6,10 @@ import (
 	"time"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/guest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/module"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
 
 // Mode is the argument that makes our binary the child: it then calls [Main].
@@ -84,15 +84,9 @@ func (o Options) rules() module.Rules {
 	return r
 }
 
-// config returns how the engine is set up. It must be the same where guests run, or they do not find
-// their code.
+// config returns how the engine is set up: as it is where guests run, or they do not find their code.
 func (o Options) config() wazero.RuntimeConfig {
-	features := api.CoreFeaturesV2 | experimental.CoreFeaturesExtendedConst
-	if o.TailCall {
-		features |= experimental.CoreFeaturesTailCall
-	}
-	return wazero.NewRuntimeConfigCompiler().WithCoreFeatures(features).
-		WithCloseOnContextDone(false).WithDebugInfoEnabled(o.Debug)
+	return guest.Config(wire.EngineCompiler, o.TailCall, o.Debug)
 }
 
 // EngineVersion returns the version of wazero that modules are compiled for, or dev.

@@ -84,7 +84,17 @@ func (c *Compiler) mustCompile(t testing.TB, wasm []byte, o Options) *Result {
 
 // run loads what was compiled into a fresh process, under the name that is the first argument, and returns what
 // the guest wrote, and how the process ended.
-func run(t testing.TB, s *spawn.Spawner, derived, native *os.File, args ...string) (string, spawn.Exit) {
+func run(t testing.TB, s *spawn.Spawner, derived, native *os.File, name string) string {
+	t.Helper()
+	out, e := start(t, s, derived, native, name)
+	if e.Code != 0 {
+		t.Fatalf("load: %s: %s", e, e.Stderr)
+	}
+	return out
+}
+
+// start is run that may fail.
+func start(t testing.TB, s *spawn.Spawner, derived, native *os.File, name string) (string, spawn.Exit) {
 	t.Helper()
 	out, err := memfile.New("out")
 	if err != nil {
@@ -92,7 +102,7 @@ func run(t testing.TB, s *spawn.Spawner, derived, native *os.File, args ...strin
 	}
 	defer func() { _ = out.Close() }()
 	p, err := s.Start(&spawn.Command{
-		Args: append([]string{"load"}, args...), Env: []string{"GOMAXPROCS=1", "TMPDIR=" + t.TempDir()}, Files: []*os.File{derived, native, out},
+		Args: []string{"load", name}, Env: []string{"GOMAXPROCS=1", "TMPDIR=" + t.TempDir()}, Files: []*os.File{derived, native, out},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -102,9 +112,6 @@ func run(t testing.TB, s *spawn.Spawner, derived, native *os.File, args ...strin
 	case <-time.After(patience):
 		p.Stop(patience)
 		t.Fatal("the process that loads does not end")
-	}
-	if e := p.Exit(); e.Code != 0 {
-		t.Fatalf("load: %s: %s", e, e.Stderr)
 	}
 	text := make([]byte, 1<<16)
 	n, _ := out.ReadAt(text, 0)
