@@ -45,7 +45,7 @@ func (x *Executor) throughRunner(ctx context.Context, a supervisor.Attempt, w *o
 	}
 	exit, err := runner.Run(ctx, plugin.Attempt{
 		RunID: a.Run.RunID, Handle: handle(a.Task), Number: a.Run.Attempt, Task: a.Task, StopGrace: x.StopGrace,
-	}, &sink{writer: w, started: a.Started, facts: a.Facts})
+	}, &sink{attempt: a, writer: w, log: x.Log})
 	if err != nil {
 		return resultOfError(err)
 	}
@@ -119,26 +119,4 @@ func failure(reason task.Reason, message, otherwise string) *task.Failure {
 
 func failed(end policy.End, reason task.Reason, message string) supervisor.Result {
 	return supervisor.Result{End: end, Failure: failure(reason, message, "")}
-}
-
-// A sink hands what a runner sends on to the output and the supervisor.
-type sink struct {
-	writer  *output.Writer
-	started func()
-	facts   func(map[string]string)
-}
-
-func (s *sink) Started(_ string, facts map[string]string) {
-	if len(facts) > 0 {
-		s.facts(facts)
-	}
-	s.started()
-}
-
-func (s *sink) Output(stream task.Stream, offset int64, data []byte, at time.Time) {
-	s.writer.Write(stream, offset, data, at)
-}
-
-func (s *sink) Gap(stream task.Stream, offset, n int64, why string) {
-	s.writer.Gap(stream, offset, n, why, time.Now())
 }

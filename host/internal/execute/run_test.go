@@ -1,12 +1,15 @@
 package execute_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/go-hclog"
 
 	"github.com/soltihq/solti-host/host/internal/output"
 	"github.com/soltihq/solti-host/host/internal/plugin"
@@ -129,4 +132,27 @@ func TestAnAttemptWithoutRoomForItsOutputIsMadeAgain(t *testing.T) {
 		t.Errorf("got %+v, want one that counts for nothing and is made again", got)
 	}
 	checkFailure(t, "a key that is taken", got.Failure, task.ReasonIO, "make room for the output")
+}
+
+// What a runner tells of an attempt is in the log of who asks for details.
+func TestEventsOfAnAttemptAreLogged(t *testing.T) {
+	var log bytes.Buffer
+	r := &fakeRunner{name: "a", run: func(_ context.Context, _ plugin.Attempt, s plugin.Sink) (plugin.Exit, error) {
+		s.(plugin.Events).Event("queued", "behind others", map[string]string{"place": "3"}, time.Now())
+		return plugin.Exit{Result: pluginv1.Result_RESULT_SUCCEEDED}, nil
+	}}
+	b := setup(t, r)
+	b.x.Log = hclog.New(&hclog.LoggerOptions{Output: &log, Level: hclog.Debug})
+	b.attempt(t.Context(), newTask("K"), "a")
+	for _, want := range []string{"task=a", "attempt=1", "event=queued", `message="behind others"`, "event.place=3"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %q: %s", want, &log)
+		}
+	}
+	log.Reset()
+	b.x.Log.SetLevel(hclog.Info)
+	b.attempt(t.Context(), newTask("K"), "a")
+	if log.Len() > 0 {
+		t.Errorf("without asking: %s", &log)
+	}
 }
