@@ -25,6 +25,7 @@ func Program(name, data string) (*os.File, error) {
 	}
 	f := os.NewFile(uintptr(fd), name)
 	if _, err = io.WriteString(f, data); err == nil {
+		_ = collapse(f, len(data)) // only sooner
 		_, _ = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, sealExec)
 		err = Seal(f)
 	}
