@@ -2,8 +2,8 @@ package runner
 
 import "github.com/soltihq/solti-host/plugins/wasm/internal/metrics"
 
-// censused is how many workers are looked at for one scrape: that takes the kernel some ten to some hundred
-// microseconds for each, in which the worker cannot get memory.
+// censused is how many workers are looked at for one scrape: that takes the kernel some hundred microseconds
+// for each, in which the worker cannot get memory.
 const censused = 32
 
 // figures returns what the engine counts. Before the first attempt there is none.
