@@ -6,6 +6,7 @@
 # make chaos    200 kills of a host under load; what CI runs beside check
 # make soak     the long forms of all tests; hours
 # make bench    the benchmarks
+# make wasm-spec  the suites of the WebAssembly specification; when the version of wazero changes
 # make proto    regenerate shared/proto
 
 SHELL       := bash
@@ -127,6 +128,11 @@ cross:
 	   echo "== build $$t"; CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build ./...; done
 	@echo '== vet darwin/arm64'
 	@CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 $(GO) vet $(DARWIN)
+
+# The suites of the WebAssembly specification, as wazero brings them along. A test asks for it when go.mod has another version.
+.PHONY: wasm-spec
+wasm-spec:
+	@GO='$(GO)' plugins/wasm/internal/guest/spec/run.sh
 
 .PHONY: bench
 bench: build

@@ -82,8 +82,7 @@ func (c *Compiler) mustCompile(t testing.TB, wasm []byte, o Options) *Result {
 	return r
 }
 
-// run loads what was compiled into a fresh process, under the name that is the first argument, and returns what
-// the guest wrote, and how the process ended.
+// run loads what was compiled into a fresh process, under a name, and returns what the guest wrote.
 func run(t testing.TB, s *spawn.Spawner, derived, native *os.File, name string) string {
 	t.Helper()
 	out, e := start(t, s, derived, native, name)
@@ -93,7 +92,7 @@ func run(t testing.TB, s *spawn.Spawner, derived, native *os.File, name string) 
 	return out
 }
 
-// start is run that may fail.
+// start is run that may fail; it also returns how the process ended.
 func start(t testing.TB, s *spawn.Spawner, derived, native *os.File, name string) (string, spawn.Exit) {
 	t.Helper()
 	out, err := memfile.New("out")
