@@ -1,8 +1,11 @@
 package module_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 
@@ -52,6 +55,57 @@ func FuzzNormalize(f *testing.F) {
 			t.Errorf("before %.500s\nafter %.500s", before, after)
 		}
 	})
+}
+
+// What can be called does the same when it is normalized: it leaves the same results, traps and memory. What goes
+// on for too long in either form says nothing.
+func FuzzNormalizedRuns(f *testing.F) {
+	seeds(f)
+	for _, kind := range mt.Traps() {
+		f.Add(mt.Trap(kind))
+	}
+	f.Add(mt.CompileBomb(3))
+	f.Add(mt.BranchBomb(9))
+	r := newRuntime(f, wazero.NewRuntimeConfigInterpreter().WithCloseOnContextDone(true))
+	f.Fuzz(func(t *testing.T, wasm []byte) {
+		facts, err := module.Inspect(wasm)
+		if err != nil || facts.Component || facts.Unnamed != "" || len(facts.Imports) > 0 || huge(facts) {
+			return
+		}
+		n := normalize(t, wasm, false)
+		before, ended := called(t, r, wasm, facts)
+		after, endedToo := called(t, r, n.Wasm, facts)
+		if ended && endedToo && before != after && !strings.Contains(before, "failed to read custom section") {
+			t.Errorf("before %.500s\nafter %.500s", before, after)
+		}
+	})
+}
+
+// called tells what comes of all functions that are exported and take nothing, and whether they ended in time.
+func called(t *testing.T, r wazero.Runtime, wasm []byte, facts *module.Facts) (text string, ended bool) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	compiled, err := r.CompileModule(ctx, wasm)
+	if err != nil {
+		return notCompiled + err.Error(), true
+	}
+	defer func() { _ = compiled.Close(context.WithoutCancel(ctx)) }()
+	guest, err := r.InstantiateModule(ctx, compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
+	if err != nil {
+		return err.Error(), ctx.Err() == nil
+	}
+	defer func() { _ = guest.Close(context.WithoutCancel(ctx)) }()
+	for _, e := range facts.Exports {
+		if e.Kind != module.KindFunc || !strings.HasPrefix(e.Signature, "()") {
+			continue
+		}
+		results, err := guest.ExportedFunction(e.Name).Call(ctx)
+		text += fmt.Sprintf("%q: %v %v\n", e.Name, results, err)
+	}
+	if len(facts.Memories) > 0 {
+		text += content(guest.Memory())
+	}
+	return text, ctx.Err() == nil
 }
 
 // huge reports whether an instance would take more than a fuzzer should.
