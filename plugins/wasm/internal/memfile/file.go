@@ -39,14 +39,24 @@ func Of(name string, data []byte) (*os.File, error) {
 	return f, nil
 }
 
-// Seal makes f as it is now what it is for ever, and sets its offset to 0. It fails as long as somebody
-// has the file mapped writable.
+// sealTries bounds how often [Seal] asks. The kernel itself waits about a tenth of a second each time.
+const sealTries = 20
+
+// Seal makes f as it is now what it is for ever, and sets its offset to 0. It fails as long as somebody has
+// the file mapped writable, and asks again for a while, because the kernel says the same of pages that it is
+// just moving about.
 func Seal(f *os.File) error {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("rewind a file in memory: %w", err)
 	}
 	return control(f, func(fd uintptr) error {
-		if _, err := unix.FcntlInt(fd, unix.F_ADD_SEALS, seals); err != nil {
+		var err error
+		for range sealTries {
+			if _, err = unix.FcntlInt(fd, unix.F_ADD_SEALS, seals); !errors.Is(err, unix.EBUSY) {
+				break
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("seal a file in memory: %w", err)
 		}
 		return nil
