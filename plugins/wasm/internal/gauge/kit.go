@@ -29,8 +29,8 @@ type kit struct {
 
 	binaries []*binary // the worker's first
 
-	hello, spin string // native programs
-	native      string // what they are written in
+	hello, spin, fill string // native programs
+	native            string // what they are written in
 }
 
 // A binary is what workers are started from.
@@ -132,6 +132,8 @@ func (k *kit) write(l Line) {
 const (
 	helloC = "#include <stdio.h>\nint main(void) { puts(\"hello\"); return 0; }\n"
 	spinC  = "int main(void) { for (volatile unsigned i = 0;; i++); }\n"
+	fillC  = "#include <stdlib.h>\n#include <string.h>\n" +
+		"int main(void) { char *p = malloc(2UL << 30); for (;;) { memset(p, 1, 2UL << 30); __asm__ volatile(\"\" :: \"r\"(p) : \"memory\"); } }\n"
 	spinGo = "package main\n\nfunc main() {\n\tfor {\n\t}\n}\n"
 )
 
@@ -140,7 +142,8 @@ func (k *kit) buildPeers() error {
 	k.hello, k.spin = filepath.Join(k.dir, "hello"), filepath.Join(k.dir, "spin")
 	if _, err := exec.LookPath("cc"); err == nil {
 		k.native = "C"
-		return errors.Join(k.cc(k.hello, helloC), k.cc(k.spin, spinC))
+		k.fill = filepath.Join(k.dir, "fill")
+		return errors.Join(k.cc(k.hello, helloC), k.cc(k.spin, spinC), k.cc(k.fill, fillC))
 	}
 	k.native = "Go"
 	source := filepath.Join(k.dir, "spin.go")

@@ -29,7 +29,7 @@ func (k *kit) others(shapes []*image) error {
 		{"nothing is stopped", func() error { time.Sleep(time.Duration(k.size(1000, 50)) * time.Millisecond); return nil }},
 		{"a native program is", func() error {
 			for range shapes {
-				if _, err := k.killNative(); err != nil {
+				if _, err := k.killNative(k.spin); err != nil {
 					return err
 				}
 			}

@@ -40,6 +40,8 @@ func (a *allocator) Allocate(_, most uint64) experimental.LinearMemory {
 		a.drop()
 		mapping, err := unix.Mmap(-1, 0, int(most), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON|unix.MAP_NORESERVE)
 		if err == nil {
+			// Guests that begin with megabytes touch much of them: in large pages that takes a fraction of the faults.
+			_ = unix.Madvise(mapping, unix.MADV_HUGEPAGE)
 			a.mapping = mapping
 		}
 	}
