@@ -93,11 +93,11 @@ func (p *Policy) Check(d content.Digest, signatures ...[]byte) (key string, err 
 	case trouble != nil:
 		return "", fmt.Errorf("%w: %w", ErrUnsigned, trouble)
 	case len(all) == 0 && p.dir != "":
-		return "", fmt.Errorf("%w: %s has no signature; put one into %s", ErrUnsigned, d, filepath.Join(p.dir, d.Hex()+".sig"))
+		return "", fmt.Errorf("%w: %s has no signature: give one in module.signature, or put it into %s", ErrUnsigned, d, filepath.Join(p.dir, d.Hex()+".sig"))
 	case len(all) == 0:
-		return "", fmt.Errorf("%w: %s came without a signature", ErrUnsigned, d)
+		return "", fmt.Errorf("%w: %s has no signature: give one in module.signature", ErrUnsigned, d)
 	default:
-		return "", fmt.Errorf("%w: none of %d signatures of %s is by one of %d keys", ErrUnsigned, len(all), d, len(p.keys))
+		return "", fmt.Errorf("%w: none of %d signatures of %s, in module.signature or stored, is by one of the operator's %d keys: they are made over the digest as text", ErrUnsigned, len(all), d, len(p.keys))
 	}
 }
 
