@@ -48,7 +48,7 @@ func run(args []string, out, errs io.Writer) int {
 	b := &bench{report: newReport(out)}
 	f.StringVar(&b.bin, "bin", "bin", "directory with solti-host and plugins/")
 	f.BoolVar(&b.short, "short", false, "small numbers: prove that it works")
-	f.StringVar(&b.profile, "profile", "", "record the processes of throughput and output with perf once more, into this directory")
+	f.StringVar(&b.profile, "profile", "", "record the processes of throughput, output and wasm with perf once more, into this directory")
 	file := f.String("json", "", "write the tables to this file as well")
 	if err := f.Parse(args); err != nil {
 		return 2

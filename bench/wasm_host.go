@@ -106,14 +106,7 @@ func (b *bench) wasmReused(ctx context.Context, module wasmModule) error {
 	t := b.report.table("attempts of hello of tasks that always restart and keep their worker, through the whole host; CPU in us each",
 		"tasks", "attempts /s", "host", "plugin", "workers", "commits", "host sleeps", "plugin sleeps")
 	for _, tasks := range []int{1, 4, 16} {
-		err := b.withHost(ctx, func(h *server) error {
-			for i := range tasks {
-				again := wasmTask("again-"+strconv.Itoa(i), module, "reuse")
-				again.Spec.Restart.Policy = task.Always
-				if _, err := h.client.Create(ctx, again, client.CreateOptions{}); err != nil {
-					return err
-				}
-			}
+		err := b.wasmAgain(ctx, tasks, module, func(h *server) error {
 			row, err := b.wasmWatch(ctx, h)
 			if err == nil {
 				t.row(append([]any{strconv.Itoa(tasks)}, row...)...)
@@ -124,13 +117,59 @@ func (b *bench) wasmReused(ctx context.Context, module wasmModule) error {
 			return err
 		}
 	}
-	return nil
+	if b.profile == "" {
+		return nil
+	}
+	const tasks = 16
+	return b.wasmAgain(ctx, tasks, module, func(h *server) error { return b.wasmProfile(ctx, h) })
 }
+
+// wasmAgain starts a host with tasks that start again as soon as they end, for the time of do.
+func (b *bench) wasmAgain(ctx context.Context, tasks int, module wasmModule, do func(h *server) error) error {
+	return b.withHost(ctx, func(h *server) error {
+		for i := range tasks {
+			again := wasmTask("again-"+strconv.Itoa(i), module, "reuse")
+			again.Spec.Restart.Policy = task.Always
+			if _, err := h.client.Create(ctx, again, client.CreateOptions{}); err != nil {
+				return err
+			}
+		}
+		return do(h)
+	})
+}
+
+// wasmProfile shows where the time of host and plugin goes. It needs perf, and the right to use it.
+func (b *bench) wasmProfile(ctx context.Context, h *server) error {
+	if err := os.MkdirAll(b.profile, 0o755); err != nil {
+		return err
+	}
+	data := filepath.Join(b.profile, "wasm-reused.data")
+	stop, err := perf("record", "-q", "-e", "task-clock", "-F", strconv.Itoa(sampleRate), "-g", "-o", data)(ctx, h)
+	if err != nil {
+		return err
+	}
+	before, err := h.usage(ctx)
+	if err == nil {
+		err = sleep(ctx, time.Duration(b.size(5000, 300))*time.Millisecond)
+	}
+	after, err2 := h.usage(ctx)
+	stop()
+	if err = errors.Join(err, err2); err != nil {
+		return err
+	}
+	n := int(after.metrics[attempts] - before.metrics[attempts])
+	if n == 0 {
+		return errors.New("no attempt has ended while perf looked")
+	}
+	return b.areas(ctx, data, n, "attempt")
+}
+
+// attempts is the host's counter of attempts that are over.
+const attempts = "solti_runner_tasks_completed_total"
 
 // wasmWatch looks at a host whose tasks go on by themselves. Workers that live are children that were not waited
 // for yet, so theirs is looked up process by process.
 func (b *bench) wasmWatch(ctx context.Context, h *server) ([]any, error) {
-	const counter = "solti_runner_tasks_completed_total"
 	look := func() (u usage, workers time.Duration, err error) {
 		if u, err = h.usage(ctx); err != nil {
 			return u, 0, err
@@ -139,7 +178,7 @@ func (b *bench) wasmWatch(ctx context.Context, h *server) ([]any, error) {
 		return u, u.children + childrenOf(pids["wasm"]), err
 	}
 	// more returns what comes after so many attempts more, and a while that is long enough to be looked at.
-	more := func(attempts float64, window time.Duration) (u usage, workers time.Duration, err error) {
+	more := func(n float64, window time.Duration) (u usage, workers time.Duration, err error) {
 		first, _, err := look()
 		if err != nil {
 			return u, 0, err
@@ -148,7 +187,7 @@ func (b *bench) wasmWatch(ctx context.Context, h *server) ([]any, error) {
 			if err := sleep(ctx, max(window, 10*time.Millisecond)); err != nil {
 				return u, 0, err
 			}
-			if u, workers, err = look(); err != nil || u.metrics[counter]-first.metrics[counter] >= attempts {
+			if u, workers, err = look(); err != nil || u.metrics[attempts]-first.metrics[attempts] >= n {
 				return u, workers, err
 			}
 		}
@@ -163,7 +202,7 @@ func (b *bench) wasmWatch(ctx context.Context, h *server) ([]any, error) {
 		return nil, err
 	}
 	d := after.since(before)
-	n := d.metrics[counter]
+	n := d.metrics[attempts]
 	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / n }
 	return []any{
 		n / after.at.Sub(before.at).Seconds(), each(d.host), each(d.plugins), each(workers2 - workers),
