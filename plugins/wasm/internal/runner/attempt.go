@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/soltihq/solti-host/plugins/wasm/internal/image"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/metrics"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
@@ -25,8 +27,8 @@ type attempt struct {
 	out    outlet
 }
 
-// perform takes a worker and has it run the guest. When a worker breaks before the guest has run, a fresh one
-// takes its place, once.
+// perform takes a worker and has it run the guest. When a worker breaks before it has called into the guest, a
+// fresh one takes its place, once.
 func (a *attempt) perform(ctx context.Context) verdict {
 	pool := a.engine.pool
 	take, replaced := pool.Take, false
@@ -40,7 +42,7 @@ func (a *attempt) perform(ctx context.Context) verdict {
 			count.guest(end.status, w.Finished())
 			a.task.runner.metrics.Used(end.usage, w.Finished().Sub(end.begun))
 		}
-		if !replaced && ctx.Err() == nil && (crashed(err) || crashed(end.err) && !a.begun(end.usage)) {
+		if !replaced && ctx.Err() == nil && (broke(err) || broke(end.err) && !a.begun(end.usage)) {
 			a.run.Event("workerReplaced", errors.Join(err, end.err).Error(), nil)
 			take, replaced = pool.Fresh, true
 			continue
@@ -52,12 +54,15 @@ func (a *attempt) perform(ctx context.Context) verdict {
 	}
 }
 
-func crashed(err error) bool { return errors.As(err, new(*pool.CrashError)) }
-
-// begun reports whether anything of the guest has run: before it, it is given its memory.
-func (a *attempt) begun(u wire.Usage) bool {
-	return a.out.used || u.PagesPeak > 0 || u.Growths > 0 || u.Opens > 0
+// broke reports whether a worker ended by what another may be spared. At a limit another would end as well.
+func broke(err error) bool {
+	var crash *pool.CrashError
+	return errors.As(err, &crash) && crash.Exit.Signal != unix.SIGXCPU && !crash.Exit.OutOfMemory()
 }
+
+// begun reports whether the guest may have run. The worker says so, in memory that a guest that broke out could
+// change; of output the plugin knows itself.
+func (a *attempt) begun(u wire.Usage) bool { return a.out.used || u.Begun }
 
 // An ending is how a guest ended.
 type ending struct {

@@ -36,7 +36,7 @@ type words struct {
 }
 
 // counters is how many Counter there are.
-const counters = 6
+const counters = 7
 
 // newShared makes the memory and the descriptor under which the worker gets it. Its size is sealed, so that
 // no worker can take the pages away while the plugin reads them.

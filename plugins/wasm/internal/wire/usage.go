@@ -13,6 +13,7 @@ const (
 	Opens                    // files and directories opened
 	Denied                   // what the file system refused because it was not granted
 	QuotaHits                // what it refused because the quota of a mount was used up
+	Begun                    // 1 from just before the first instruction of the guest on
 )
 
 // A Usage is what a job used. All but Throttled is the worker's word.
@@ -20,6 +21,7 @@ type Usage struct {
 	CPU                                          time.Duration // zero while the job runs
 	PagesPeak, Growths, Opens, Denied, QuotaHits uint64
 	Throttled                                    time.Duration // how long output has waited because of its rate
+	Begun                                        bool          // the guest may have run; false means that it has not
 }
 
 // Usage returns what the job that runs, or ran last, has used until now. It may be called at any time.
@@ -33,6 +35,7 @@ func (p *Parent) Usage() Usage {
 		Denied:    at(Denied),
 		QuotaHits: at(QuotaHits),
 		Throttled: time.Duration(p.throttled.Load()),
+		Begun:     at(Begun) != 0,
 	}
 }
 

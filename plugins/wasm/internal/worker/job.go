@@ -71,6 +71,7 @@ func (w *worker) guest(job wire.Job, fds wire.Descriptors) (wire.Status, error) 
 		return wire.Status{}, err
 	}
 	defer w.cpu.stop()
+	w.child.Counter(wire.Begun).Store(1) // instantiation runs start functions, which are the guest's
 	return w.module.Run(job.Entry, w.optionsOf(job, fds, tree)), nil
 }
 
