@@ -27,7 +27,7 @@ func main() {
 	}
 	if len(os.Args) == 2 {
 		switch os.Args[1] {
-		case compile.Mode:
+		case compile.Mode, compile.CheckMode:
 			os.Exit(compile.Main())
 		case pool.Mode:
 			os.Exit(worker.Main())

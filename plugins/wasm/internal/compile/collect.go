@@ -23,14 +23,14 @@ const maxReport = 32 << 20
 
 // collect makes a result of what a child has left, which is dead.
 func (c *Compiler) collect(j *job, exit spawn.Exit, o Options) (*Result, error) {
-	if err := c.failure(exit); err != nil {
+	if err := j.limits.failure(exit, o.CheckOnly); err != nil {
 		return nil, err
 	}
 	r, err := readReport(j.report)
 	if err != nil {
 		return nil, &CrashError{exit.String(), "its report cannot be read: " + err.Error()}
 	}
-	if err := c.judge(r); err != nil {
+	if err := j.limits.judge(r, o.CheckOnly); err != nil {
 		return nil, err
 	}
 	result := &Result{
@@ -39,6 +39,9 @@ func (c *Compiler) collect(j *job, exit spawn.Exit, o Options) (*Result, error) 
 	}
 	if err := result.take(j, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("take over what was compiled: %w", err), result.Close())
+	}
+	if o.Admitted != "" && result.Digest != o.Admitted {
+		return nil, errors.Join(&CrashError{"it compiled another module", string(result.Digest)}, result.Close())
 	}
 	return result, nil
 }

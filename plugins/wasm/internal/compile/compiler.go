@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 
 	"github.com/hashicorp/go-hclog"
@@ -22,9 +23,10 @@ type Config struct {
 	Spawn   *spawn.Spawner
 	Scratch string   // a directory of its own, made if it is missing, for native code that is being made
 	Self    string   // the binary to run; empty means our own
-	Args    []string // that make it the child; empty means Mode
+	Args    []string // that make it the child; empty means Mode or CheckMode
 	Limits  Limits
-	AtOnce  int // children at one time; 0 means 1
+	AtOnce  int // compilations at one time, beside one of a small module; 0 means half of the processors, 1 to 4
+	Queue   int // modules that may wait to be checked, and as many to be compiled; 0 means 1000
 	Threads int // of one child; 0 means 1
 	Log     hclog.Logger
 	Observe func(Compilation) // is told of every child that has ended, from any goroutine; nil means nobody is
@@ -32,10 +34,12 @@ type Config struct {
 
 // A Compiler compiles modules in children. Its methods may be called from any goroutine.
 type Compiler struct {
-	config  Config
-	scratch *private.Dir
-	slots   chan struct{}
-	running sync.WaitGroup // flights
+	config    Config
+	scratch   *private.Dir
+	checking  *queue
+	compiling *queue
+	quick     Limits         // of a compilation in a quick place, where they are stricter
+	running   sync.WaitGroup // flights
 
 	mu      sync.Mutex
 	closed  bool               // guarded by mu
@@ -43,14 +47,15 @@ type Compiler struct {
 	all     map[*flight]bool   // guarded by mu
 }
 
+// checksAtOnce is how many modules are checked at one time, beside a small one.
+const checksAtOnce = 2
+
 // New makes a compiler, and removes what children left behind whose parents were killed.
 func New(c Config) (*Compiler, error) {
 	c.Limits = c.Limits.orDefault()
-	set(&c.AtOnce, 1)
+	set(&c.AtOnce, max(1, min(4, runtime.GOMAXPROCS(0)/2)))
+	set(&c.Queue, 1000)
 	set(&c.Threads, 1)
-	if len(c.Args) == 0 {
-		c.Args = []string{Mode}
-	}
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
 	}
@@ -62,7 +67,8 @@ func New(c Config) (*Compiler, error) {
 		return nil, errors.Join(fmt.Errorf("scratch directory of the compiler: %w", err), scratch.Close())
 	}
 	return &Compiler{
-		config: c, scratch: scratch, slots: make(chan struct{}, c.AtOnce),
+		config: c, scratch: scratch, checking: newQueue(checksAtOnce, c.Queue), compiling: newQueue(c.AtOnce, c.Queue),
+		quick:   Limits{CPU: quickCPU, Wall: quickWall},
 		flights: map[string]*flight{}, all: map[*flight]bool{},
 	}, nil
 }
@@ -96,7 +102,7 @@ type flight struct {
 	waiting int // guarded by Compiler.mu
 }
 
-// Compile has a child inspect, normalise and compile the module, of which it needs the descriptor only until it
+// Compile has a child inspect, normalise and compile the module, or only check it, of which it needs the descriptor only until it
 // returns, and not the offset. When ctx ends the child is killed, unless others wait for it too.
 func (c *Compiler) Compile(ctx context.Context, wasm *os.File, o Options) (*Result, error) {
 	if ctx.Err() != nil {

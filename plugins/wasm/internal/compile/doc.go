@@ -5,7 +5,12 @@
 // each, under limits of processor time, memory, file size and wall time, and believes of it only what it has
 // left when it is dead.
 //
-//	Compile -> slot -> child: inspect, admit, normalise, compile -> death -> seal, hash, open -> Result
+//	Compile -> place -> child: inspect, admit, normalise, compile -> death -> seal, hash, open -> Result
+//
+// A check is the same without compiling. Checks take time with the length of a module, so they have places and strict
+// limits of their own, and what a check has made can be compiled as it is. How long a compilation takes, nobody knows
+// before: it is begun in a quick place if no other is free and the module is small, and if it is not done there soon
+// it is ended, and begun again in an ordinary place.
 //
 // The child gets the module, a request, two files in memory for what it makes, and an empty directory for
 // wazero's cache. It begins when its parent has set its limits, and gives up all other files before it looks at
@@ -18,6 +23,9 @@
 //     dead, and cannot be changed any more.
 //   - Whatever a module does to the child, the caller gets one of: a [RefusedError], which will always be
 //     so; a [LimitError]; a [CrashError]; the cause of its own context.
-//   - Callers with the same key share one child. It is killed when none of them waits any more.
+//   - Callers with the same key share one child. It is killed when none of them waits any more, or loses its turn.
+//   - No check waits for a compilation, and a small module waits for a large one only as long as the quick place is
+//     taken. Everybody's turn comes: no more than a fixed number is let in before somebody who came earlier.
+//   - No more wait than is allowed; the next one gets a [QueueError].
 //   - Nothing is left on disk but by a kill of this process, and that is removed by the next one.
 package compile

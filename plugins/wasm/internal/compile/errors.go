@@ -31,19 +31,34 @@ const (
 type LimitError struct {
 	Limit Limit
 	Value string // the limit, as people write it
+
+	Checking bool // it was not yet compiled
 }
 
 func (e *LimitError) Error() string {
+	what := "compiling the module"
+	if e.Checking {
+		what = "checking the module"
+	}
 	switch e.Limit {
 	case LimitCPU:
-		return "compiling the module took more than " + e.Value + " of processor time"
+		return what + " took more than " + e.Value + " of processor time"
 	case LimitWall:
-		return "compiling the module took more than " + e.Value
+		return what + " took more than " + e.Value
 	case LimitFile:
 		return "the module's native code is larger than " + e.Value
 	default:
-		return "compiling the module took more than " + e.Value + " of memory"
+		return what + " took more than " + e.Value + " of memory"
 	}
+}
+
+// A QueueError says that too many modules wait already. Trying again later helps.
+type QueueError struct {
+	Most int // may wait
+}
+
+func (e *QueueError) Error() string {
+	return fmt.Sprintf("%d modules wait to be checked or compiled, and no more may (setting compile.queue); try again later", e.Most)
 }
 
 // A CrashError says that the child that was to compile a module did not. It says nothing about the module

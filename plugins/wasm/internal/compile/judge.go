@@ -11,32 +11,31 @@ import (
 )
 
 // failure returns what a child's end says, if it did not end well.
-func (c *Compiler) failure(exit spawn.Exit) error {
-	limits := c.config.Limits
-	cpu := (limits.CPU + time.Second - 1) / time.Second * time.Second
+func (l Limits) failure(exit spawn.Exit, checking bool) error {
+	cpu := (l.CPU + time.Second - 1) / time.Second * time.Second
 	switch {
 	case exit.Code == 0:
 		return nil
 	case exit.SpentCPU(cpu):
-		return &LimitError{LimitCPU, cpu.String()}
+		return &LimitError{LimitCPU, cpu.String(), checking}
 	case exit.OutOfMemory():
-		return &LimitError{LimitData, human(limits.Data)}
+		return &LimitError{LimitData, human(l.Data), checking}
 	case exit.Code > 0 && strings.Contains(exit.Stderr, "SIGXFSZ"):
-		return &LimitError{LimitFile, human(limits.File)}
+		return &LimitError{LimitFile, human(l.File), checking}
 	default:
 		return &CrashError{exit.String(), exit.Stderr}
 	}
 }
 
 // judge returns what a child's report says, if it is not good.
-func (c *Compiler) judge(r *report) error {
+func (l Limits) judge(r *report, checking bool) error {
 	switch {
 	case len(r.Refused) > 0:
 		return &RefusedError{Reasons: r.Refused, Facts: r.Facts}
 	case strings.Contains(r.Failure, unix.EFBIG.Error()):
-		return &LimitError{LimitFile, human(c.config.Limits.File)}
+		return &LimitError{LimitFile, human(l.File), checking}
 	case spawn.OutOfMemory(r.Failure):
-		return &LimitError{LimitData, human(c.config.Limits.Data)}
+		return &LimitError{LimitData, human(l.Data), checking}
 	case r.Failure != "":
 		return &CrashError{"it could not go on", r.Failure}
 	case r.Facts == nil:

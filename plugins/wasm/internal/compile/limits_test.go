@@ -84,12 +84,12 @@ func TestCancelKillsTheChild(t *testing.T) {
 		_, err := c.Compile(ctx, file, options())
 		done <- err
 	}()
-	until(t, "the child", func() bool { return len(c.slots) == 1 })
+	until(t, "the child", func() bool { return c.compiling.idle() == 1 })
 	cancel(cause)
 	if err := <-done; !errors.Is(err, cause) {
 		t.Errorf("error %v", err)
 	}
-	until(t, "the child's end", func() bool { return len(c.slots) == 0 })
+	until(t, "the child's end", func() bool { return c.compiling.idle() == 2 })
 	if _, err := c.Compile(ctx, file, options()); !errors.Is(err, cause) {
 		t.Errorf("a context that has ended: %v", err)
 	}
@@ -99,7 +99,7 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	c := newCompiler(t, Config{Args: []string{"hang"}})
 	file := fileOf(t, moduletest.Hello("x"))
 	var wg sync.WaitGroup
-	for range 3 { // one with a child, two who wait for their turn
+	for range 3 { // two with a child, one who waits for its turn
 		wg.Go(func() {
 			if _, err := c.Compile(t.Context(), file, options()); !errors.Is(err, ErrClosed) {
 				t.Errorf("error %v", err)
@@ -109,7 +109,7 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 	until(t, "calls", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return len(c.all) == 3 && len(c.slots) == 1
+		return len(c.all) == 3 && c.compiling.idle() == 0
 	})
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
@@ -124,7 +124,14 @@ func TestCallersWithOneKeyShareAChild(t *testing.T) {
 	c := newCompiler(t, Config{})
 	o := options()
 	o.Key = "a"
-	c.slots <- struct{}{} // nothing flies until all are aboard
+	var taken []place // nothing flies until all are aboard
+	for range 2 {
+		p, err := c.compiling.enter(t.Context(), 0, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, p)
+	}
 	file := fileOf(t, moduletest.Hello("shared"))
 	results := make(chan *Result, 8)
 	var wg sync.WaitGroup
@@ -154,7 +161,9 @@ func TestCallersWithOneKeyShareAChild(t *testing.T) {
 	until(t, "all to be aboard", waiting(9))
 	leave()
 	until(t, "one to leave", waiting(8))
-	<-c.slots
+	for _, p := range taken {
+		c.compiling.leave(p)
+	}
 	wg.Wait()
 	close(results)
 	usage := map[Usage]bool{}
@@ -195,7 +204,7 @@ func TestTheLastToLeaveEndsTheFlight(t *testing.T) {
 		cancel()
 		wg.Wait()
 	}
-	until(t, "the children's end", func() bool { return len(c.slots) == 0 })
+	until(t, "the children's end", func() bool { return c.compiling.idle() == 3 })
 }
 
 func TestOneAtATime(t *testing.T) {

@@ -33,8 +33,9 @@ func TestMain(m *testing.M) {
 
 // modes are what a child can do: the right thing, and all that it should not.
 var modes = map[string]func(args []string) int{
-	Mode:    func([]string) int { return Main() },
-	"crash": func([]string) int { panic("the compiler broke") },
+	Mode:      func([]string) int { return Main() },
+	CheckMode: func([]string) int { return Main() },
+	"crash":   func([]string) int { panic("the compiler broke") },
 	"fatal": func([]string) int { // not to be recovered from
 		m := map[int]int{}
 		go func() {

@@ -7,13 +7,31 @@ import (
 
 	"github.com/tetratelabs/wazero"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/content"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/guest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/module"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
 
-// Mode is the argument that makes our binary the child: it then calls [Main].
-const Mode = "compile"
+// Mode is the argument that makes our binary a child that compiles, and CheckMode one that only checks: it then
+// calls [Main].
+const (
+	Mode      = "compile"
+	CheckMode = "check"
+)
+
+// Limits of a check, unless those of a compilation are stricter. Checking takes time with the length of a module:
+// about a second for 64 MiB.
+const (
+	checkCPU  = 15 * time.Second
+	checkWall = time.Minute
+)
+
+// Limits of a compilation in a quick place, beyond which it has to wait for an ordinary one.
+const (
+	quickCPU  = 10 * time.Second
+	quickWall = time.Minute
+)
 
 // Limits bound one child. Zero means the default.
 type Limits struct {
@@ -41,6 +59,8 @@ func set[T int | int64 | time.Duration](v *T, byDefault T) {
 type Options struct {
 	Key       string // callers with the same key share one child; empty shares with nobody
 	CheckOnly bool   // inspect, admit and normalise; do not compile
+	// Admitted is the digest of the module if a check has made it: it is compiled as it is, whatever the rules.
+	Admitted  content.Digest
 	Normalize bool
 	Debug     bool // keep what is for debugging, so that traps name lines
 	TailCall  bool
@@ -55,6 +75,13 @@ type Rules struct {
 	TableElements uint64
 	Entry         string
 	Imports       map[string]map[string]string // signature by name by module
+}
+
+func (o Options) mode() string {
+	if o.CheckOnly {
+		return CheckMode
+	}
+	return Mode
 }
 
 // Flags returns the options that the native code depends on, for the key of a cache.

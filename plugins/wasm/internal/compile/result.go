@@ -37,16 +37,17 @@ type Usage struct {
 type Compilation struct {
 	Usage
 	CheckOnly bool  // it was not to compile
+	Deferred  bool  // it was ended to make way for others, and another one will begin anew
 	OK        bool  // it did what it was to
 	Code      int64 // bytes of native code
 }
 
 // observe tells of a child.
-func (c *Compiler) observe(o Options, exit spawn.Exit, r *Result) {
+func (c *Compiler) observe(o Options, exit spawn.Exit, r *Result, deferred bool) {
 	if c.config.Observe == nil {
 		return
 	}
-	told := Compilation{Usage: usageOf(exit), CheckOnly: o.CheckOnly, OK: r != nil}
+	told := Compilation{Usage: usageOf(exit), CheckOnly: o.CheckOnly, OK: r != nil, Deferred: deferred}
 	if r != nil && r.Native.File != nil {
 		if st, err := r.Native.File.Stat(); err == nil {
 			told.Code = st.Size()

@@ -3,6 +3,7 @@ package compile
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -20,6 +21,7 @@ const reapLimit = 10 * time.Second
 
 // A job is one child at work.
 type job struct {
+	limits  Limits
 	scratch *private.Scratch
 	request *os.File
 	derived *os.File
@@ -27,35 +29,63 @@ type job struct {
 	gate    [2]*os.File // closing the second lets the child begin
 }
 
-// run takes one module through one child.
+// run takes one module through one child, or two: one that turns out to be slow in a quick place is begun again in
+// an ordinary one.
 func (c *Compiler) run(ctx context.Context, wasm *os.File, o Options) (*Result, error) {
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	j, err := c.prepare(o)
-	defer c.cleanUp(j)
+	st, err := wasm.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("prepare to compile: %w", err)
 	}
-	exit, err := c.supervise(ctx, j, wasm)
-	if err != nil {
-		if exit.Elapsed > 0 {
-			c.observe(o, exit, nil)
-		}
-		return nil, err
+	q := c.compiling
+	if o.CheckOnly {
+		q = c.checking
 	}
-	r, err := c.collect(j, exit, o)
-	c.observe(o, exit, r)
+	r, again, err := c.turn(ctx, q, wasm, st.Size(), o, false)
+	if again {
+		r, _, err = c.turn(ctx, q, wasm, st.Size(), o, true)
+	}
 	return r, err
 }
 
+// turn waits for a place and has a child at it. Again says that the child was only ended to make way for others.
+func (c *Compiler) turn(ctx context.Context, q *queue, wasm *os.File, size int64, o Options, back bool) (r *Result, again bool, err error) {
+	p, err := q.enter(ctx, size, back)
+	if err != nil {
+		return nil, false, err
+	}
+	defer q.leave(p)
+	j, err := c.prepare(o, c.limits(o, p))
+	defer c.cleanUp(j)
+	if err != nil {
+		return nil, false, fmt.Errorf("prepare to compile: %w", err)
+	}
+	exit, err := c.supervise(ctx, j, wasm, o)
+	if err == nil {
+		r, err = c.collect(j, exit, o)
+	}
+	again = !o.CheckOnly && p == quick && errors.As(err, new(*LimitError))
+	if exit.Elapsed > 0 {
+		c.observe(o, exit, r, again)
+	}
+	return r, again, err
+}
+
+// limits returns those of a child at a place.
+func (c *Compiler) limits(o Options, p place) Limits {
+	l := c.config.Limits
+	switch {
+	case o.CheckOnly:
+		l.CPU, l.Wall = min(l.CPU, checkCPU), min(l.Wall, checkWall)
+	case p == quick:
+		l.CPU, l.Wall = min(l.CPU, c.quick.CPU), min(l.Wall, c.quick.Wall)
+	}
+	return l
+}
+
 // prepare makes what the child needs. What it has made is in the job also when it fails.
-func (c *Compiler) prepare(o Options) (j *job, err error) {
-	j = new(job)
-	text, err := json.Marshal(request{Options: o, Threads: c.config.Threads, Memory: c.config.Limits.Data / 4 * 3})
+func (c *Compiler) prepare(o Options, l Limits) (j *job, err error) {
+	j = &job{limits: l}
+	text, err := json.Marshal(request{Options: o, Threads: c.config.Threads, Memory: l.Data / 4 * 3})
 	if err != nil {
 		return j, err
 	}
@@ -92,10 +122,13 @@ func (c *Compiler) cleanUp(j *job) {
 
 // supervise starts the child and waits for its end, or makes it. Beside an error the exit is empty if there
 // was none.
-func (c *Compiler) supervise(ctx context.Context, j *job, wasm *os.File) (spawn.Exit, error) {
-	limits := c.config.Limits
+func (c *Compiler) supervise(ctx context.Context, j *job, wasm *os.File, o Options) (spawn.Exit, error) {
+	limits, args := j.limits, c.config.Args
+	if len(args) == 0 {
+		args = []string{o.mode()}
+	}
 	child, err := c.config.Spawn.Start(&spawn.Command{
-		Path: c.config.Self, Args: c.config.Args, Name: "solti-wasm-compile",
+		Path: c.config.Self, Args: args, Name: "solti-wasm-" + o.mode(),
 		Env: []string{"GOMAXPROCS=" + strconv.Itoa(c.config.Threads), "GOTRACEBACK=single"},
 		Files: []*os.File{
 			fdModule - spawn.FirstFile: wasm, fdRequest - spawn.FirstFile: j.request, fdGo - spawn.FirstFile: j.gate[0],
@@ -121,7 +154,7 @@ func (c *Compiler) supervise(ctx context.Context, j *job, wasm *os.File) (spawn.
 	case <-ctx.Done():
 		cause = context.Cause(ctx)
 	case <-timer.C:
-		cause = &LimitError{LimitWall, limits.Wall.String()}
+		cause = &LimitError{LimitWall, limits.Wall.String(), o.CheckOnly}
 	}
 	if !child.Stop(reapLimit) {
 		c.config.Log.Warn("the process that compiles modules does not die", "pid", child.PID())

@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 {
 		switch os.Args[1] { // the race detector sleeps for a second in os.Exit
-		case compile.Mode:
+		case compile.Mode, compile.CheckMode:
 			syscall.Exit(compile.Main())
 		case pool.Mode:
 			syscall.Exit(worker.Main())

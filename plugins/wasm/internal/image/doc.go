@@ -1,6 +1,6 @@
 // Package image turns what a task says of its module into what a worker loads.
 //
-//	module -> content store -> signature -> admitted, normalised, compiled -> image
+//	module -> content store -> signature -> checked: admitted, normalised -> compiled -> image
 //
 // Everything that was made once is found again: bytes by digest in the content store, which bytes a module
 // was normalised to in a note of the cache, native code in the cache. Images that are in use or were a
@@ -9,6 +9,8 @@
 // # Invariants
 //
 //   - An image is made once, however many wait for it, and is given up when nobody does.
+//   - A check never waits for a compilation. What it makes is what is looked up in the cache, so that the same bytes are
+//     compiled once, under whatever rules they were admitted; and it is what is interpreted meanwhile.
 //   - An image's files are sealed: every worker of it runs the same bytes.
 //   - What is run was admitted under the rules of its task, by this build.
 //   - Where the system forbids native code, nothing is compiled, and modules are interpreted.

@@ -1,7 +1,6 @@
 package image
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +14,7 @@ import (
 )
 
 // A note says which bytes a module was turned into. There is one for each set of rules that the module was
-// admitted under, and one for all of them together.
+// admitted under.
 type note struct {
 	Derived content.Digest `json:"derived"`
 }
@@ -56,24 +55,6 @@ func (s *Studio) find(d content.Digest, r *request) (*Image, error) {
 	return newImage(d, r, derived, native), nil
 }
 
-// readmit returns the image of a module that was compiled before under other rules, such as a smaller limit
-// of memory, or cache.ErrMiss. A child looks whether it keeps to these.
-func (s *Studio) readmit(ctx context.Context, d content.Digest, r *request) (*Image, error) {
-	if _, err := s.noteOf(d, r.anyRules()); err != nil {
-		return nil, err
-	}
-	result, err := s.compile(ctx, d, r, true)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = result.Close() }()
-	native, err := s.cache.Get(s.keyOf(result.Digest, r.options.Flags()))
-	if err != nil {
-		return nil, err
-	}
-	return s.keep(ctx, d, r, result, native)
-}
-
 // sealed copies a module of the store into sealed memory.
 func (s *Studio) sealed(d content.Digest) (*os.File, error) {
 	f, err := s.store.Get(d)
@@ -97,35 +78,23 @@ func (s *Studio) sealed(d content.Digest) (*os.File, error) {
 	return memory, nil
 }
 
-// keep makes an image of what came of a module, and notes it for a later process.
-func (s *Studio) keep(ctx context.Context, d content.Digest, r *request, result *compile.Result, native *cache.Entry) (*Image, error) {
-	derived, err := memfile.Dup(result.Derived)
+// keep makes an image of what came of a module and its native code, and notes it for a later process.
+func (s *Studio) keep(d content.Digest, r *request, made *compile.Result, native *cache.Entry) (*Image, error) {
+	derived, err := memfile.Dup(made.Derived)
 	if err != nil {
 		_ = native.Close()
 		return nil, err
 	}
-	if err := s.remember(ctx, d, r, result); err != nil {
-		s.log.Warn("where the code of a module lies is not kept, so that a restart compiles it again", "module", d, "error", err)
+	if err := s.remember(d, r, made.Digest); err != nil {
+		s.log.Warn("where the code of a module lies is not kept, so that a restart looks at it again", "module", d, "error", err)
 	}
 	return newImage(d, r, derived, native), nil
 }
 
-func (s *Studio) remember(ctx context.Context, d content.Digest, r *request, result *compile.Result) error {
-	if result.Digest != d {
-		info, err := result.Derived.Stat()
-		if err == nil {
-			_, err = s.store.Put(ctx, io.NewSectionReader(result.Derived, 0, info.Size()), result.Digest)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	text, err := json.Marshal(note{Derived: result.Digest})
+func (s *Studio) remember(d content.Digest, r *request, derived content.Digest) error {
+	text, err := json.Marshal(note{Derived: derived})
 	if err != nil {
 		return err
 	}
-	return errors.Join(
-		s.cache.PutNote(s.keyOf(d, r.options.Recipe()), text),
-		s.cache.PutNote(s.keyOf(d, r.anyRules()), text),
-	)
+	return s.cache.PutNote(s.keyOf(d, r.options.Recipe()), text)
 }

@@ -55,7 +55,5 @@ func (r *request) name(d content.Digest) string {
 	return fmt.Sprintf("%s %s pages=%d mounts=%t files=%d", d, r.options.Recipe(), r.pages, !r.noMounts, r.files)
 }
 
-// anyRules names what is made of a module, under whatever rules it was admitted.
-func (r *request) anyRules() string {
-	return fmt.Sprintf("%s normalize=%t any rules", r.options.Flags(), r.options.Normalize)
-}
+// spare names the image that is interpreted until the other one is made.
+func (r *request) spare(d content.Digest) string { return r.name(d) + " interpreted" }

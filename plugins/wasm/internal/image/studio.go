@@ -67,7 +67,7 @@ func Open(dir string, s *settings.Settings, spawner *spawn.Spawner, observe func
 		return nil, fmt.Errorf("open the cache: %w", err)
 	}
 	st.compiler, err = compile.New(compile.Config{
-		Spawn: spawner, Scratch: filepath.Join(dir, "scratch"), AtOnce: s.Compile.AtOnce, Log: log, Observe: observe,
+		Spawn: spawner, Scratch: filepath.Join(dir, "scratch"), AtOnce: s.Compile.AtOnce, Queue: s.Compile.Queue, Log: log, Observe: observe,
 		Limits: compile.Limits{CPU: s.Compile.CPU, Wall: s.Compile.Wall, Data: int64(s.Compile.Memory)},
 	})
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *Studio) Image(ctx context.Context, w *workload.Workload, progress func(
 		return i, i.again(), nil
 	}
 	if s.noCode != nil {
-		return s.makings.wait(ctx, name, func(ctx context.Context) (*Image, From, error) { return s.spare(ctx, d, r) })
+		return s.makings.wait(ctx, name, func(ctx context.Context) (*Image, From, error) { return s.only(ctx, d, r) })
 	}
 	i, err := s.find(d, r)
 	if err == nil {
@@ -127,11 +127,7 @@ func (s *Studio) Image(ctx context.Context, w *workload.Workload, progress func(
 	}
 	maker := func(ctx context.Context) (*Image, From, error) { return s.make(ctx, d, r) }
 	if w.Start == workload.Fast {
-		s.makings.begin(name, maker, func(err error) {
-			s.log.Warn("a module that is interpreted could not be compiled", "module", d, "error", err)
-		})
-		i, err := s.interpreted(ctx, d, r)
-		return i, Interpreted, err
+		return s.fast(ctx, d, r, maker)
 	}
 	if progress != nil {
 		progress("compiling")

@@ -10,7 +10,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == compile.Mode {
+	if len(os.Args) == 2 && (os.Args[1] == compile.Mode || os.Args[1] == compile.CheckMode) {
 		os.Exit(compile.Main())
 	}
 	goleak.VerifyTestMain(m)

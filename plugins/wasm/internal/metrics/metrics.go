@@ -85,7 +85,7 @@ func (m *Metrics) fill() {
 	for _, r := range lookups {
 		m.lookups.WithLabelValues(r)
 	}
-	for _, r := range []string{resultCompiled, resultChecked, resultFailed} {
+	for _, r := range []string{resultCompiled, resultChecked, resultDeferred, resultFailed} {
 		m.compilations.WithLabelValues(r)
 	}
 	for _, e := range []wire.Engine{wire.EngineCompiler, wire.EngineInterpreter} {
@@ -120,14 +120,17 @@ func (m *Metrics) Lookup(from image.From) { m.lookups.WithLabelValues(lookups[fr
 // What came of looking at a module.
 const (
 	resultCompiled = "compiled"
-	resultChecked  = "checked" // it was not to be compiled
-	resultFailed   = "failed"  // refused, beyond a limit, given up, or broken
+	resultChecked  = "checked"  // it was not to be compiled
+	resultDeferred = "deferred" // it was slow, and is begun anew when there is an ordinary place
+	resultFailed   = "failed"   // refused, beyond a limit, given up, or broken
 )
 
 // Compiled counts a process that looked at a module.
 func (m *Metrics) Compiled(c compile.Compilation) {
 	result := resultFailed
 	switch {
+	case c.Deferred:
+		result = resultDeferred
 	case c.OK && c.CheckOnly:
 		result = resultChecked
 	case c.OK:

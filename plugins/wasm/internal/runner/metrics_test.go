@@ -137,8 +137,9 @@ func TestPhasesPoolAndWorkersAreCounted(t *testing.T) {
 	by := values{
 		"pool_takes_total result=miss": 1, "worker_starts_total engine=compiler": 0, "worker_spawn_seconds_count": 0, "worker_spawn_seconds_sum": 0,
 		"worker_reap_seconds_count": 1, "worker_reap_seconds_sum": 0,
+		"compile_seconds_count result=checked": 1, "compile_seconds_sum result=checked": 0,
 		"compile_seconds_count result=compiled": 1, "compile_seconds_sum result=compiled": 0, "compile_cpu_seconds_total": 0,
-		"compile_code_bytes_count": 1, "compile_code_bytes_sum": 0, "compile_peak_rss_bytes_count": 1, "compile_peak_rss_bytes_sum": 0,
+		"compile_code_bytes_count": 1, "compile_code_bytes_sum": 0, "compile_peak_rss_bytes_count": 2, "compile_peak_rss_bytes_sum": 0,
 		"guest_cpu_seconds_total": 0, "guest_peak_pages_count": 1, "guest_peak_pages_sum": 1, "guest_output_bytes_total stream=stdout": 1,
 		"cache_lookups_total result=miss": 1, "cache_disk_bytes": 0, "cache_memory_bytes": 0, "info engine=compiler wazero=dev": 1,
 	}

@@ -55,7 +55,8 @@ type Compile struct {
 	CPU    time.Duration `json:"cpu"`
 	Wall   time.Duration `json:"wall"`
 	Memory workload.Size `json:"memory"`
-	AtOnce int           `json:"atOnce"` // modules compiled at one time
+	AtOnce int           `json:"atOnce"` // modules compiled at one time; 0 means half of the processors, 1 to 4
+	Queue  int           `json:"queue"`  // modules that may wait for it
 }
 
 // Workers says how many processes wait for attempts.
@@ -77,7 +78,7 @@ func Default() *Settings {
 	return &Settings{
 		Modules: Modules{MaxSize: 64 << 20, Store: 4 << 30, MaxBody: 200 << 10},
 		Limits:  Limits{Memory: 1 << 30},
-		Compile: Compile{CPU: 2 * time.Minute, Wall: 3 * time.Minute, Memory: 2 << 30, AtOnce: 1},
+		Compile: Compile{CPU: 2 * time.Minute, Wall: 3 * time.Minute, Memory: 2 << 30, Queue: 1000},
 		Cache:   2 << 30,
 		Workers: Workers{Warm: 2, Idle: time.Minute, Memory: 512 << 20},
 	}
@@ -108,7 +109,8 @@ func (s *Settings) check(v *sdk.Violations) {
 	least("modules.store", int64(s.Modules.Store), int64(s.Modules.MaxSize))
 	least("modules.maxBody", int64(s.Modules.MaxBody), 1)
 	least("limits.memory", int64(s.Limits.Memory), 64<<10)
-	least("compile.atOnce", int64(s.Compile.AtOnce), 1)
+	least("compile.atOnce", int64(s.Compile.AtOnce), 0)
+	least("compile.queue", int64(s.Compile.Queue), 1)
 	least("compile.memory", int64(s.Compile.Memory), 64<<20)
 	least("workers.warm", int64(s.Workers.Warm), 0)
 	least("workers.atOnce", int64(s.Workers.AtOnce), 0)

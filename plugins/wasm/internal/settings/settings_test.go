@@ -29,7 +29,7 @@ func TestSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Compile.CPU != 10*time.Second || s.Compile.AtOnce != 1 || s.Workers.Warm != 0 || s.Modules.Unpinned {
+	if s.Compile.CPU != 10*time.Second || s.Compile.AtOnce != 0 || s.Compile.Queue != 1000 || s.Workers.Warm != 0 || s.Modules.Unpinned {
 		t.Errorf("got %+v", s)
 	}
 	checkSchema(t, string(raw), true)
@@ -68,7 +68,8 @@ func TestBadSettingsNameTheField(t *testing.T) {
 		`{"listeners": {"Web": "127.0.0.1:1"}}`:         `listeners["Web"]: `,
 		`{"listeners": {"web": "localhost:1"}}`:         "listeners.web: ",
 		`{"listeners": {"web": "80"}}`:                  "listeners.web: ",
-		`{"compile": {"atOnce": 0}}`:                    "compile.atOnce: ",
+		`{"compile": {"atOnce": -1}}`:                   "compile.atOnce: ",
+		`{"compile": {"queue": 0}}`:                     "compile.queue: ",
 		`{"compile": {"cpu": "1ms"}}`:                   "compile: ",
 		`{"features": ["threads"]}`:                     "features[0]: ",
 		`{"signatures": {"dir": "/x"}}`:                 "signatures.keys: ",

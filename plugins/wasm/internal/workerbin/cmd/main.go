@@ -20,7 +20,7 @@ func main() {
 	// A program that is started from memory is called by the number of a descriptor.
 	_ = os.WriteFile("/proc/self/comm", []byte(os.Args[0]), 0)
 	switch os.Args[1] {
-	case compile.Mode:
+	case compile.Mode, compile.CheckMode:
 		os.Exit(compile.Main())
 	case wire.Mode:
 		os.Exit(worker.Main())
