@@ -3,6 +3,7 @@ package sdk
 import (
 	"errors"
 	"maps"
+	"math"
 	"sync"
 	"time"
 
@@ -16,6 +17,12 @@ const (
 	maxItems   = 1024      // frames that a run may have waiting
 	firstData  = 4 << 10   // first size of a buffer; the next one is maxPending
 	itemCost   = 64        // what a frame without output weighs, beside its texts
+)
+
+// Bounds of gaps.
+const (
+	maxReason = 256               // bytes
+	maxTotal  = math.MaxInt64 / 2 // bytes of a stream, gaps included
 )
 
 // ErrOver is what writing to a run returns once the run is over, and ErrStreamBroken what it returns
@@ -37,7 +44,7 @@ type queue struct {
 	facts   map[string]string // guarded by mu; to go with Started
 	waiting int               // guarded by mu; writers in room
 	err     error             // guarded by mu; set once: nothing is taken any more
-	totals  [2]uint64         // guarded by mu; bytes taken, per stream
+	totals  [2]uint64         // guarded by mu; bytes taken and left out, per stream
 
 	wake chan struct{} // holds a token when batch is not empty
 }
@@ -81,6 +88,28 @@ func (q *queue) write(stream pluginv1.Stream, p []byte) (int, error) {
 		q.poke()
 	}
 	return written, nil
+}
+
+// gap queues that n bytes of a stream are left out, or makes a gap longer that waits last.
+func (q *queue) gap(stream pluginv1.Stream, n uint64, reason string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.await() != nil {
+		return
+	}
+	q.begin("")
+	total := q.total(stream)
+	if n = min(n, maxTotal-min(*total, maxTotal)); n == 0 {
+		return
+	}
+	if last := q.lastGap(); last != nil && last.Stream == stream && last.Reason == reason {
+		last.Bytes += n
+	} else {
+		g := &pluginv1.Gap{Stream: stream, Offset: *total, Bytes: n, Reason: reason}
+		q.push(&pluginv1.Frame{Time: timestamppb.Now(), Body: &pluginv1.Frame_Gap{Gap: g}}, itemCost+len(reason))
+	}
+	*total += n
+	q.poke()
 }
 
 // event queues a frame that weighs about so many bytes. It may come before Started.
@@ -187,11 +216,24 @@ func (q *queue) push(f *pluginv1.Frame, weight int) {
 	q.weight += weight
 }
 
-func (q *queue) output(stream pluginv1.Stream, p []byte) {
-	total := &q.totals[0]
+// total is how many bytes of a stream were taken or left out.
+func (q *queue) total(stream pluginv1.Stream) *uint64 {
 	if stream == pluginv1.Stream_STREAM_STDERR {
-		total = &q.totals[1]
+		return &q.totals[1]
 	}
+	return &q.totals[0]
+}
+
+// lastGap returns the gap that is the last of what waits, or nil.
+func (q *queue) lastGap() *pluginv1.Gap {
+	if n := len(q.batch.items); n > 0 {
+		return q.batch.items[n-1].frame.GetGap()
+	}
+	return nil
+}
+
+func (q *queue) output(stream pluginv1.Stream, p []byte) {
+	total := q.total(stream)
 	b := &q.batch
 	b.append(p)
 	if last := len(b.items) - 1; last >= 0 && b.items[last].n > 0 && b.items[last].stream == stream {

@@ -3,11 +3,15 @@ package sdk
 import (
 	"bytes"
 	"errors"
+	"math"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
 	"pgregory.net/rapid"
 
 	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
@@ -62,10 +66,10 @@ func TestQueueKeepsOrder(t *testing.T) {
 		var wrote [2]bytes.Buffer
 		events := 0
 		for range rapid.IntRange(0, 40).Draw(t, "steps") {
-			switch rapid.IntRange(0, 3).Draw(t, "step") {
+			switch rapid.IntRange(0, 4).Draw(t, "step") {
 			case 0, 1:
 				stream := rapid.SampledFrom([]pluginv1.Stream{stdout, stderr}).Draw(t, "stream")
-				p := bytes.Repeat([]byte{byte(events)}, rapid.SampledFrom([]int{0, 1, 100, MaxChunk, MaxChunk + 1, 60000}).Draw(t, "n"))
+				p := bytes.Repeat([]byte{byte(events) + 1}, rapid.SampledFrom([]int{0, 1, 100, MaxChunk, MaxChunk + 1, 60000}).Draw(t, "n"))
 				if q.weight+len(p) >= maxPending {
 					continue // would wait for a sender
 				}
@@ -77,6 +81,11 @@ func TestQueueKeepsOrder(t *testing.T) {
 				events++
 				q.event(&pluginv1.Frame{Body: &pluginv1.Frame_Event{Event: &pluginv1.Event{}}}, itemCost)
 			case 3:
+				stream := rapid.SampledFrom([]pluginv1.Stream{stdout, stderr}).Draw(t, "stream")
+				n := rapid.IntRange(1, 1000).Draw(t, "lost")
+				q.gap(stream, uint64(n), rapid.SampledFrom([]string{"a", "b"}).Draw(t, "reason"))
+				wrote[stream-stdout].Write(make([]byte, n))
+			case 4:
 				if last, err := s.flush(); last || err != nil {
 					t.Fatalf("flush: %v, %v", last, err)
 				}
@@ -107,6 +116,13 @@ func checkFrames(t *rapid.T, frames []*pluginv1.Frame, wrote [2]bytes.Buffer, ev
 			started++
 		case started != 1:
 			t.Fatalf("frame %d is %T after %d Started", i+1, f.Body, started)
+		}
+		if g := f.GetGap(); g != nil {
+			buf := &got[g.Stream-stdout]
+			if g.Offset != uint64(buf.Len()) || g.Bytes == 0 || g.Reason == "" {
+				t.Fatalf("frame %d: gap at %d, want %d; %d bytes, %q", i+1, g.Offset, buf.Len(), g.Bytes, g.Reason)
+			}
+			buf.Write(make([]byte, g.Bytes))
 		}
 		if o := f.GetOutput(); o != nil {
 			buf := &got[o.Stream-stdout]
@@ -237,4 +253,51 @@ func TestHeartbeatOnlyInSilence(t *testing.T) {
 		close(done)
 		<-ended
 	})
+}
+
+func TestGapsOfAStretchAreOne(t *testing.T) {
+	q := newQueue()
+	var c collector
+	s := &sender{queue: q, send: c.send}
+	defer s.batch.free()
+	for range 10 * maxItems { // a slow host does not make the writer wait either
+		q.gap(stdout, 3, "limit")
+	}
+	q.gap(stderr, 1, "limit")
+	q.gap(stdout, math.MaxUint64, "limit")
+	q.gap(stdout, 1, "limit") // there can be no more
+	q.finish(&pluginv1.Exited{}, true)
+	if last, err := s.flush(); !last || err != nil {
+		t.Fatalf("flush: %v, %v", last, err)
+	}
+	var got []uint64
+	for _, f := range c.frames {
+		if g := f.GetGap(); g != nil {
+			got = append(got, g.Bytes)
+		}
+	}
+	if want := []uint64{30 * maxItems, 1, maxTotal - 30*maxItems}; !slices.Equal(got, want) {
+		t.Errorf("gaps of %v bytes, want %v", got, want)
+	}
+	if x := c.frames[len(c.frames)-1].GetExited(); x.StdoutBytes != maxTotal || x.StderrBytes != 1 {
+		t.Errorf("totals %v", x)
+	}
+}
+
+func TestGapOfNothingIsNone(t *testing.T) {
+	a := newAttempt(&pluginv1.RunTaskRequest{}, hclog.NewNullLogger())
+	a.run.Gap(Stdout, 0, "none")
+	a.run.Gap(Stderr, -1, "none")
+	a.run.Gap(Stderr+1, 1, "none")
+	if n := len(a.queue.batch.items); n != 0 {
+		t.Errorf("%d frames, want none", n)
+	}
+	a.run.Gap(Stderr, 1, strings.Repeat("x", 2*maxReason))
+	items := a.queue.batch.items
+	if len(items) != 2 || items[0].frame.GetStarted() == nil {
+		t.Fatalf("%d frames, want Started and a gap", len(items))
+	}
+	if g := items[1].frame.GetGap(); g.GetStream() != stderr || g.GetBytes() != 1 || len(g.GetReason()) != maxReason {
+		t.Errorf("gap %v", g)
+	}
 }

@@ -1,6 +1,10 @@
 package sdk
 
-import "time"
+import (
+	"time"
+
+	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
+)
 
 // A SelfStarter is a [Task] that says itself when its work has begun, by calling [Run.Started]; its
 // StartsItself method is a mark and does nothing. Implement it where an attempt first pulls,
@@ -30,6 +34,26 @@ func (r *Run) Started(externalID string) { r.a.queue.started(externalID) }
 // call adds to the first. At most 32 facts are kept, in the order of their names, with names of at most 64
 // bytes and 16 KiB in all; what is cut off ends in dots.
 func (r *Run) Facts(facts map[string]string) { r.a.queue.tell(facts) }
+
+// A Stream is one of the two of a run.
+type Stream uint8
+
+// The streams.
+const (
+	Stdout Stream = 1 + iota
+	Stderr
+)
+
+// Gap says that n bytes of a stream are left out here, between what was written to it before and what will be,
+// and why, for people. Readers of the output see it in its place, and the record of the attempt counts the bytes
+// as dropped. Like writing, it waits while the host is behind; gaps of one reason with nothing of the stream
+// between them may become one. Nothing happens where n is below 1, where there is no such stream, or once
+// the run is over.
+func (r *Run) Gap(stream Stream, n int64, reason string) {
+	if n > 0 && (stream == Stdout || stream == Stderr) {
+		r.a.queue.gap(pluginv1.Stream(stream), uint64(n), clip(reason, maxReason))
+	}
+}
 
 // Event tells something worth knowing, such as that an image was pulled. The name is a word; the
 // message may be empty; at most 32 attributes are sent. It may come before Started.
