@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/metrics"
@@ -40,8 +39,11 @@ func (o *outlet) Output(stream wire.Stream, p []byte) {
 // Gap implements [wire.Outlet].
 func (o *outlet) Gap(stream wire.Stream, n int64) {
 	o.metrics.Dropped(stream, n)
-	o.run.Event("outputDropped", fmt.Sprintf("%d bytes of %s are beyond the limit and were dropped", n, stream),
-		map[string]string{"stream": stream.String(), "bytes": fmt.Sprint(n)})
+	to := sdk.Stdout
+	if stream == wire.Stderr {
+		to = sdk.Stderr
+	}
+	o.run.Gap(to, n, "beyond limits.output")
 }
 
 // lastWords quotes the end of what the guest wrote to stderr, where modules say why they give up.

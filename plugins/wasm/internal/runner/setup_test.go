@@ -166,6 +166,7 @@ type record struct {
 	stats   *pluginv1.Stats   // guarded by mu
 	exited  *pluginv1.Exited  // guarded by mu
 	ends    int               // guarded by mu; how many there were
+	gaps    []*pluginv1.Gap   // guarded by mu
 	slow    chan struct{}     // if set, nothing is read until it is closed
 }
 
@@ -192,6 +193,8 @@ func (r *record) Send(m *pluginv1.RunTaskResponse) error {
 			}
 		case *pluginv1.Frame_Started:
 			r.started, r.facts = body.Started.ExternalId, body.Started.Facts
+		case *pluginv1.Frame_Gap:
+			r.gaps = append(r.gaps, body.Gap)
 		case *pluginv1.Frame_Event:
 			r.events = append(r.events, body.Event)
 		case *pluginv1.Frame_Stats:
@@ -255,6 +258,18 @@ func (r *record) output() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.stdout.String()
+}
+
+// missing returns how many bytes of stdout are missing.
+func (r *record) missing() (n int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, g := range r.gaps {
+		if g.Stream == pluginv1.Stream_STREAM_STDOUT && g.Reason != "" {
+			n += int64(g.Bytes)
+		}
+	}
+	return n
 }
 
 // until waits for text on stdout.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 type Child struct {
 	fd     int
 	shared *shared
+	gap    [2]bool // something of the stream was discarded since its last mark or the job's beginning
 	buf    []byte
 	oob    []byte
 }
@@ -81,6 +83,7 @@ func (c *Child) Next() (Job, Descriptors, error) {
 	if err != nil {
 		return j, Descriptors{}, err
 	}
+	c.gap = [2]bool{}
 	ds, err := j.split(stdin, fds)
 	return j, ds, err
 }
@@ -88,23 +91,43 @@ func (c *Child) Next() (Job, Descriptors, error) {
 // Counter returns a number that the plugin sees.
 func (c *Child) Counter(which Counter) *atomic.Uint64 { return &c.shared.words.counters[which] }
 
-// Write hands on what the guest wrote to a stream. It waits while the ring is full.
+// Write hands on what the guest wrote to a stream, or discards and counts it, as the plugin says. It waits while
+// the ring is full.
 func (c *Child) Write(stream Stream, p []byte) error {
 	for len(p) > 0 {
-		n := min(len(p), MaxOutput)
-		before, after, ok := c.shared.put(stream, p[:n])
+		if c.shared.words.discard[stream-Stdout].Load() != 0 {
+			c.discard(stream, len(p))
+			return nil
+		}
+		record, of := p[:min(len(p), MaxOutput)], stream
+		if c.gap[stream-Stdout] {
+			total := c.Counter(StdoutDiscarded + Counter(stream-Stdout)).Load()
+			record, of = binary.LittleEndian.AppendUint64(nil, total), stream|marked
+		}
+		before, after, ok := c.shared.put(of, record)
 		if !ok {
-			if err := c.waitForRoom(padded(n)); err != nil {
+			if err := c.waitForRoom(padded(len(record))); err != nil {
 				return err
 			}
 			continue
 		}
-		p = p[n:]
+		if of == stream {
+			p = p[len(record):]
+		} else {
+			c.gap[stream-Stdout] = false
+		}
 		if err := c.ring(before, after); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// discard counts n bytes of a stream, up to more than anybody will read.
+func (c *Child) discard(stream Stream, n int) {
+	c.gap[stream-Stdout] = true
+	total := c.Counter(StdoutDiscarded + Counter(stream-Stdout))
+	total.Store(min(total.Load()+uint64(n), maxTotal))
 }
 
 // ring wakes the plugin if it sleeps, or if the ring has just become half full.

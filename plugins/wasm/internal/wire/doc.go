@@ -19,6 +19,10 @@
 // job's beginning, together: most jobs are over by then, and wake the plugin once. What the guest had written
 // when its process was killed is still there, to the last byte.
 //
+// Output beyond a limit is discarded by the worker, which the plugin tells to in the shared memory, and counted
+// there: what is dropped costs the guest its own processor time and the plugin none. A mark in the ring stands
+// where the bytes are missing.
+//
 // A stop is SIGKILL to the worker. The plugin's end then sees the end of the socket, takes what the ring
 // holds and returns [ErrGone].
 //

@@ -110,6 +110,7 @@ func FuzzJob(f *testing.F) {
 // FuzzRing lets a worker write anything into the shared memory.
 func FuzzRing(f *testing.F) {
 	f.Add([]byte{1, 4, 0, 0, 'a', 'b', 'c', 'd'}, uint64(8), uint64(0))
+	f.Add([]byte{0x81, 8, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0}, uint64(12), uint64(0))
 	f.Fuzz(func(t *testing.T, b []byte, head, tail uint64) {
 		s := &shared{words: &words{}, ring: new([ringSize]byte)}
 		copy(s.ring[:], b)
@@ -118,8 +119,8 @@ func FuzzRing(f *testing.F) {
 		taker := taker{shared: s}
 		buf := make([]byte, MaxOutput)
 		for range ringSize {
-			_, n, err := taker.take(buf)
-			if n == 0 || err != nil {
+			got, err := taker.take(buf)
+			if got.stream == 0 || err != nil {
 				return
 			}
 		}

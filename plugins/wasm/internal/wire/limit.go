@@ -9,7 +9,7 @@ type Over uint8
 // Block drops what is beyond it.
 const (
 	Block Over = iota // let the guest wait until the rate allows more
-	Drop              // drop and count
+	Drop              // drop and count; beyond the rate for a while at a time, so that gaps are few
 	Kill              // end the job with ErrOutputLimit
 )
 
@@ -27,6 +27,7 @@ type meter struct {
 	tokens  float64 // at the moment at
 	at      time.Time
 	dropped int64 // not yet told
+	discard discard
 }
 
 func newMeter(l Limit, now time.Time) meter {
@@ -45,11 +46,14 @@ func (m *meter) wait(now time.Time) time.Duration {
 	return time.Duration(-m.tokens/float64(m.limit.Rate)*1e9) + time.Millisecond
 }
 
-// pass returns how many of n bytes may be handed on, or false if the job has to end. The rest is dropped.
+// pass returns how many of n bytes may be handed on, or false if the job has to end. The rest is the caller's to count.
 func (m *meter) pass(n int, now time.Time) (int, bool) {
 	allowed := n
+	if m.discard.on {
+		allowed = 0
+	}
 	if m.limit.Bytes > 0 {
-		allowed = int(min(int64(n), m.limit.Bytes-m.taken))
+		allowed = int(min(int64(allowed), m.limit.Bytes-m.taken))
 	}
 	if m.limit.Rate > 0 {
 		m.fill(now)
@@ -62,7 +66,6 @@ func (m *meter) pass(n int, now time.Time) (int, bool) {
 		return allowed, false
 	}
 	m.taken += int64(allowed)
-	m.dropped += int64(n - allowed)
 	return allowed, true
 }
 

@@ -5,6 +5,7 @@ package wire
 type Outlet interface {
 	// Output takes at most MaxOutput bytes, which it must not keep.
 	Output(stream Stream, p []byte)
-	// Gap says that n bytes of a stream were dropped here.
+	// Gap says that n bytes of a stream, at least one, were dropped here. Gaps are few: while a rate is exceeded
+	// some in a second, and beyond the number of bytes ever fewer.
 	Gap(stream Stream, n int64)
 }

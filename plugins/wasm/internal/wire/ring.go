@@ -6,7 +6,8 @@ import (
 )
 
 // A record in the ring is a word, then its bytes, then nothing up to a multiple of four. The word has the
-// stream in its lowest byte and the number of bytes above it. Records may run over the end of the ring to
+// stream in its lowest byte and the number of bytes above it. A mark is a record of eight bytes with its stream
+// marked: how many bytes of the stream were discarded up to here in all. Records may run over the end of the ring to
 // its beginning, the word never does.
 const (
 	wordSize  = 4
@@ -14,6 +15,11 @@ const (
 )
 
 func padded(n int) uint64 { return uint64(wordSize + (n+3)&^3) }
+
+const (
+	marked   = 0x80 // beside a stream: the record is a mark
+	markSize = 8
+)
 
 // put writes a record if there is room for it, and reports how full the ring was and is.
 func (s *shared) put(stream Stream, p []byte) (before, after uint64, ok bool) {
@@ -47,30 +53,46 @@ func (t *taker) filled() (uint64, error) {
 	return n, nil
 }
 
-// take copies records of one stream to the beginning of buf, as many as fit and are there. It returns no
-// bytes if there is none. A record is at most as large as buf, which has MaxOutput bytes.
-func (t *taker) take(buf []byte) (stream Stream, n int, err error) {
+// A piece is what was taken from the ring: n bytes of a stream, or its mark. Without a stream it is nothing.
+type piece struct {
+	stream Stream
+	n      int
+	marked bool
+	total  uint64 // of a mark
+}
+
+// take copies records of one stream to the beginning of buf, as many as fit and are there, or reads one mark.
+// A record is at most as large as buf, which has MaxOutput bytes.
+func (t *taker) take(buf []byte) (got piece, err error) {
 	filled, err := t.filled()
 	if err != nil {
-		return 0, 0, err
+		return got, err
 	}
-	for filled > 0 {
+	for filled > 0 && !got.marked {
 		word := binary.LittleEndian.Uint32(t.ring[t.tail%ringSize:])
-		of, size := Stream(word), int(word>>8)
-		if of != Stdout && of != Stderr || size == 0 || size > MaxOutput || padded(size) > filled {
-			return 0, 0, fmt.Errorf("%w: a record of %d bytes for %v", ErrProtocol, size, of)
+		stream, size, mark := Stream(word)&^marked, int(word>>8), word&marked != 0
+		if stream != Stdout && stream != Stderr || size == 0 || size > MaxOutput || padded(size) > filled || mark && size != markSize {
+			return piece{}, fmt.Errorf("%w: a record of %d bytes for %v", ErrProtocol, size, Stream(word))
 		}
-		if stream != 0 && (of != stream || n+size > len(buf)) {
+		if got.stream != 0 && (mark || stream != got.stream || got.n+size > len(buf)) {
 			break
 		}
-		stream = of
-		at := (t.tail + wordSize) % ringSize
-		k := copy(buf[n:n+size], t.ring[at:])
-		copy(buf[n+k:n+size], t.ring[:])
-		n += size
+		got.stream = stream
+		t.copy(buf[got.n : got.n+size])
+		if mark {
+			got.marked, got.total = true, binary.LittleEndian.Uint64(buf)
+		} else {
+			got.n += size
+		}
 		t.tail += padded(size)
 		filled -= padded(size)
 	}
 	t.words.tail.Store(t.tail)
-	return stream, n, nil
+	return got, nil
+}
+
+// copy copies the bytes of the next record.
+func (t *taker) copy(buf []byte) {
+	n := copy(buf, t.ring[(t.tail+wordSize)%ringSize:])
+	copy(buf[n:], t.ring[:])
 }

@@ -31,6 +31,8 @@ func (p *Parent) Run(job Job, out Outlet, limit Limit) (Status, error) {
 	}
 	p.throttled.Store(0)
 	w.idle.Store(0)
+	w.discard[0].Store(0)
+	w.discard[1].Store(0)
 	if err := p.send(e.b, files); err != nil {
 		return Status{}, fmt.Errorf("start job: %w", err)
 	}
@@ -38,7 +40,9 @@ func (p *Parent) Run(job Job, out Outlet, limit Limit) (Status, error) {
 	r := run{Parent: p, out: out, busy: true, meters: [2]meter{newMeter(limit, now), newMeter(limit, now)}}
 	status, err := r.untilEnd()
 	r.throttle(0)
-	r.tellGaps()
+	if bad := r.tellGaps(); err == nil {
+		err = bad
+	}
 	return status, err
 }
 
@@ -91,12 +95,19 @@ func (r *run) message(k kind, d *decoder) error {
 // prepare empties the ring and sets how long to wait for a message: while output comes, no longer than
 // Gather. It reports whether there is output again, so that nothing is to be waited for.
 func (r *run) prepare() (awake bool, err error) {
+	discarded := r.discarded()
 	wait, err := r.drain(true)
 	r.throttle(wait)
+	if err != nil {
+		return false, err
+	}
+	if wait > 0 { // by the rate
+		return false, r.deadline(wait)
+	}
+	next, err := r.look(discarded)
 	switch {
 	case err != nil:
 		return false, err
-	case wait > 0: // by the rate
 	case r.busy:
 		wait, r.busy = Gather, false
 	default:
@@ -104,7 +115,7 @@ func (r *run) prepare() (awake bool, err error) {
 			return awake, err
 		}
 	}
-	return false, r.deadline(wait)
+	return false, r.deadline(sooner(wait, next))
 }
 
 // sleep arranges for a bell at the next output. It reports whether there is some already.
@@ -167,13 +178,18 @@ func (r *run) drain(paced bool) (time.Duration, error) {
 		if wait := r.pause(); paced && wait > 0 {
 			return wait, nil
 		}
-		stream, n, err := r.taker.take(r.buffer[:])
-		if n == 0 || err != nil {
+		got, err := r.taker.take(r.buffer[:])
+		if got.stream == 0 || err != nil {
 			return 0, err
 		}
 		r.busy = true
 		r.makeRoom()
-		if err := r.hand(stream, n); err != nil {
+		if got.marked {
+			err = r.mark(got.stream, got.total)
+		} else {
+			err = r.hand(got.stream, got.n)
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -197,29 +213,22 @@ func (r *run) makeRoom() {
 
 // hand passes on what the limit allows of the buffer's first n bytes.
 func (r *run) hand(stream Stream, n int) error {
-	m := &r.meters[stream-Stdout]
+	m := r.meter(stream)
 	var now time.Time
 	if m.limit.Rate > 0 {
 		now = time.Now()
 	}
 	allowed, ok := m.pass(n, now)
 	if allowed > 0 {
-		if m.dropped > 0 && m.dropped != int64(n-allowed) {
-			r.out.Gap(stream, m.dropped-int64(n-allowed))
-			m.dropped = int64(n - allowed)
-		}
+		r.tellGap(stream)
 		r.out.Output(stream, r.buffer[:allowed])
 	}
 	if !ok {
 		return fmt.Errorf("%s: %w", stream, ErrOutputLimit)
 	}
-	return nil
-}
-
-func (r *run) tellGaps() {
-	for i := range r.meters {
-		if n := r.meters[i].dropped; n > 0 {
-			r.out.Gap(Stdout+Stream(i), n)
-		}
+	m.dropped += int64(n - allowed)
+	if !m.discard.on && (m.full() || allowed < n) {
+		r.begin(stream, time.Now())
 	}
+	return nil
 }

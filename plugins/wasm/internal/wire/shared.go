@@ -30,13 +30,15 @@ type words struct {
 	_    [52]byte
 	tail atomic.Uint64 // bytes ever taken; the plugin's
 	idle atomic.Uint32 // the plugin sleeps, so the worker has to send Bell
-	_    [52]byte
+
+	discard [2]atomic.Uint32 // for each stream whether the worker is to discard what comes; the plugin's
+	_       [44]byte
 
 	counters [counters]atomic.Uint64
 }
 
 // counters is how many Counter there are.
-const counters = 7
+const counters = 9
 
 // newShared makes the memory and the descriptor under which the worker gets it. Its size is sealed, so that
 // no worker can take the pages away while the plugin reads them.

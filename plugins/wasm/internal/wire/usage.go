@@ -7,13 +7,15 @@ type Counter int
 
 // The counters. They begin at zero with every job.
 const (
-	CPUTime   Counter = iota // nanoseconds of processor time, when the job is over
-	PagesPeak                // most pages of 64 KiB that the guest's memory had
-	Growths                  // how often it grew
-	Opens                    // files and directories opened
-	Denied                   // what the file system refused because it was not granted
-	QuotaHits                // what it refused because the quota of a mount was used up
-	Begun                    // 1 from just before the first instruction of the guest on
+	CPUTime         Counter = iota // nanoseconds of processor time, when the job is over
+	PagesPeak                      // most pages of 64 KiB that the guest's memory had
+	Growths                        // how often it grew
+	Opens                          // files and directories opened
+	Denied                         // what the file system refused because it was not granted
+	QuotaHits                      // what it refused because the quota of a mount was used up
+	StdoutDiscarded                // bytes that the worker discarded because it was told to
+	StderrDiscarded                // the same of the other stream
+	Begun                          // 1 from just before the first instruction of the guest on
 )
 
 // A Usage is what a job used. All but Throttled is the worker's word.
