@@ -128,6 +128,29 @@ func TestResultLine(t *testing.T) {
 	}
 }
 
+func TestResultTextShowsFrames(t *testing.T) {
+	trapped := func(message string) *task.Task {
+		x := tasks()[8]
+		x.Status.Error.Message = message
+		return x
+	}
+	const line = "evil failed after 1m30s (trap memory_oob: out of bounds…, permanent)"
+	for message, want := range map[string]string{
+		"trap memory_oob: out of bounds\n  at deep (/src/app.c:11:69)\n  at \x1bmain\nstderr: said\n  before": line + "\n  at deep (/src/app.c:11:69)\n  at \\u001bmain",
+		"trap memory_oob: out of bounds\nstderr: said\n  before":                                              line,
+		"trap memory_oob: out of bounds" + strings.Repeat("\n  at f", 50):                                     line + strings.Repeat("\n  at f", maxFrames),
+	} {
+		if got := resultText(trapped(message)); got != want {
+			t.Errorf("got  %q\nwant %q", got, want)
+		}
+	}
+	done := trapped("x\n  at f")
+	done.Status.Outcome.Kind = task.OutcomeCompleted
+	if got := resultText(done); strings.Contains(got, "\n") {
+		t.Errorf("a success has %q", got)
+	}
+}
+
 func TestShort(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		-1: "0s", 950 * time.Millisecond: "950ms", 1234 * time.Millisecond: "1.2s", 12 * time.Second: "12s", 200 * time.Second: "3m20s",

@@ -49,7 +49,7 @@ func (s *screen) result(t *task.Task) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fmt.Fprintln(s.errs, resultLine(t))
+	fmt.Fprintln(s.errs, resultText(t))
 }
 
 // maxLine bounds a line behind a prefix, in bytes; what is longer goes on on the next one.

@@ -77,12 +77,34 @@ func (a *app) result(t *task.Task) error {
 			return err
 		}
 	} else {
-		fmt.Fprintln(a.errs, resultLine(t))
+		fmt.Fprintln(a.errs, resultText(t))
 	}
 	if code := outcomeCode(t.Status.Outcome); code != exitOK {
 		return exitError(code)
 	}
 	return nil
+}
+
+// maxFrames is how many lines of a trace are shown.
+const maxFrames = 30
+
+// resultText tells how a task ended, and below it, of one that did not complete, where: the lines of its message
+// that are further in, such as the functions of a trap.
+func resultText(t *task.Task) string {
+	text := resultLine(t)
+	if t.Status.Outcome.Kind == task.OutcomeCompleted {
+		return text
+	}
+	_, rest, _ := strings.Cut(why(t), "\n")
+	shown := 0
+	for line := range strings.Lines(rest) {
+		if !strings.HasPrefix(line, "  ") || shown == maxFrames {
+			break
+		}
+		text += "\n" + firstLine(strings.TrimRight(line, "\n"), 400)
+		shown++
+	}
+	return text
 }
 
 // resultLine tells how a task ended, in one line.
