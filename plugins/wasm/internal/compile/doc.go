@@ -25,7 +25,7 @@
 //     so; a [LimitError]; a [CrashError]; the cause of its own context.
 //   - Callers with the same key share one child. It is killed when none of them waits any more, or loses its turn.
 //   - No check waits for a compilation, and a small module waits for a large one only as long as the quick place is
-//     taken. Everybody's turn comes: no more than a fixed number is let in before somebody who came earlier.
+//     taken. Everybody's turn comes: of every few one is for whoever waits longest.
 //   - No more wait than is allowed; the next one gets a [QueueError].
 //   - Nothing is left on disk but by a kill of this process, and that is removed by the next one.
 package compile

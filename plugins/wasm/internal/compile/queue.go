@@ -18,25 +18,26 @@ const (
 // small is how large a module may be for a quick place, in bytes.
 const small = 4 << 20
 
-// mostPassed is how many may be let in before somebody who came earlier.
+// mostPassed is how many turns in a row may pass over the one who waits longest.
 const mostPassed = 8
 
 // A queue hands out places so that modules that are done soon do not wait for those that take long. Of those who
-// wait the smallest is next, but for one whom as many as mostPassed went before.
+// wait the smallest is next, and after as many turns as mostPassed the one who waits longest. So everybody's turn
+// comes, and many large ones who wait do not hold up a small one either.
 type queue struct {
 	most int // may wait
 
 	mu      sync.Mutex
 	free    [2]int    // guarded by mu; places of each kind
+	passed  [2]int    // guarded by mu; how many turns in a row passed over the one who waits longest for such a place
 	waiting []*waiter // guarded by mu; in the order in which they came
 }
 
 // A waiter wants one place.
 type waiter struct {
-	size   int64 // of its module, in bytes
-	quick  bool  // a quick place will do
-	passed int   // guarded by queue.mu; how many came later and were let in before
-	turn   chan place
+	size  int64 // of its module, in bytes
+	quick bool  // a quick place will do
+	turn  chan place
 }
 
 // newQueue makes a queue of so many ordinary places, one quick one, and at most so many who wait.
@@ -102,11 +103,6 @@ func (q *queue) serve() {
 				break
 			}
 			w := q.waiting[i]
-			for _, earlier := range q.waiting[:i] {
-				if p == ordinary || earlier.quick {
-					earlier.passed++
-				}
-			}
 			q.waiting = slices.Delete(q.waiting, i, i+1)
 			q.free[p]--
 			w.turn <- p
@@ -114,19 +110,25 @@ func (q *queue) serve() {
 	}
 }
 
-// next returns who is next for a place, or -1. The caller holds mu.
+// next takes whose turn it is for a place, and returns -1 if nobody waits for one. The caller holds mu.
 func (q *queue) next(p place) int {
-	best := -1
+	longest, smallest := -1, -1
 	for i, w := range q.waiting {
-		switch {
-		case p == quick && !w.quick:
-		case w.passed >= mostPassed:
-			return i
-		case best < 0 || w.size < q.waiting[best].size:
-			best = i
+		if p == quick && !w.quick {
+			continue
+		}
+		if longest < 0 {
+			longest, smallest = i, i
+		}
+		if w.size < q.waiting[smallest].size {
+			smallest = i
 		}
 	}
-	return best
+	if q.passed[p]++; longest == smallest || q.passed[p] > mostPassed {
+		q.passed[p] = 0
+		return longest
+	}
+	return smallest
 }
 
 // length returns how many wait.

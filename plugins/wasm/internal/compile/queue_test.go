@@ -67,6 +67,29 @@ func TestTheSmallestIsNextAndNobodyStarves(t *testing.T) {
 	}
 }
 
+// However many large ones wait, and however long: they do not become a wall before the small ones.
+func TestManyWhoWaitLongDoNotStopASmallOne(t *testing.T) {
+	q := newQueue(1, 1000)
+	q.free[quick] = 0
+	q.join(t, 0, false)
+	for range 100 {
+		q.join(t, 1000, false)
+	}
+	for n := range 5 * mostPassed {
+		w := q.join(t, 1, false)
+		q.leave(ordinary)
+		if w.in(ordinary) {
+			continue
+		}
+		if q.leave(ordinary); !w.in(ordinary) {
+			t.Fatalf("small one %d waits for more than one large one", n)
+		}
+	}
+	if most := 100 - 4; q.length() > most {
+		t.Errorf("%d of the large ones wait still, want at most %d", q.length(), most)
+	}
+}
+
 func TestAQueueIsBounded(t *testing.T) {
 	q := newQueue(1, 2)
 	var full *QueueError
@@ -102,6 +125,32 @@ func TestWhoDoesNotWaitAnyMoreIsDropped(t *testing.T) {
 	if q.abandon(w); !next.in(ordinary) {
 		t.Error("a place was lost")
 	}
+}
+
+// It does not stand in the way of others.
+func TestACompilationThatNobodyWantsLosesItsTurn(t *testing.T) {
+	c := newCompiler(t, Config{AtOnce: 1})
+	for range 2 {
+		if _, err := c.compiling.enter(t.Context(), 0, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := options()
+	o.Key = "a"
+	ctx, cancel := context.WithCancel(t.Context())
+	file := fileOf(t, moduletest.Hello("x"))
+	var crowd sync.WaitGroup
+	for range 3 {
+		crowd.Go(func() {
+			if _, err := c.Compile(ctx, file, o); !errors.Is(err, context.Canceled) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+	until(t, "one flight for all", func() bool { return c.compiling.length() == 1 })
+	cancel()
+	crowd.Wait()
+	until(t, "its end", func() bool { return c.compiling.length() == 0 })
 }
 
 // No place is lost or given twice, whatever happens at once.

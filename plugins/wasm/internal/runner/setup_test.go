@@ -50,7 +50,8 @@ func newSubjectIn(t testing.TB, state string, settings object) *subject {
 	t.Helper()
 	s := &subject{runner: New("v1.2.3", hclog.NewNullLogger()), state: state}
 	if raced { // children need gigabytes of data for the race detector
-		settings = with(settings, object{"compile": object{"memory": "1024GiB"}})
+		compile, _ := settings["compile"].(object)
+		settings = with(settings, object{"compile": with(compile, object{"memory": "1024GiB"})})
 	}
 	if settings != nil {
 		if err := s.runner.Configure(t.Context(), encode(t, settings)); err != nil {

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -78,7 +79,11 @@ func TestFastDoesNotWaitForTheCompiler(t *testing.T) {
 // The compilation that the attempt begins is held up until the attempt is over.
 func TestFastUsesTheCodeThatWasMadeMeanwhile(t *testing.T) {
 	s := newSubject(t, object{"workers": object{"warm": 0}})
-	h := s.build(t, inline(moduletest.BranchBomb(1500), object{"start": "fast"}))
+	n := 1000
+	if raced {
+		n = 200
+	}
+	h := s.build(t, inline(moduletest.BranchBomb(n), object{"start": "fast"}))
 	r := h.start(t, nil)
 	var pid int
 	until(t, "the compilation", func() bool {
@@ -112,7 +117,8 @@ func TestTooManyWaitToBeCompiled(t *testing.T) {
 	case <-last[0].done:
 	case <-last[1].done:
 		last[0], last[1] = last[1], last[0]
-	case <-t.Context().Done():
+	case <-time.After(patience):
+		t.Fatal("all of them wait")
 	}
 	last[0].finish(t).want(t, startFailed, false, "compile.queue")
 	for _, r := range append(slow, last[1]) {

@@ -2,7 +2,7 @@
 //
 // The plugin is linked with the SDK and what that needs, of which a worker uses nothing, and pays for it with
 // every start and in every process. So a release has a second binary inside, made of cmd below, which has
-// the two hidden modes and nothing else. It is copied once into sealed memory and started from there: no
+// the three hidden modes and nothing else. It is copied once into sealed memory and started from there: no
 // file of it lies about, it cannot be exchanged, and an update of the plugin does not touch what runs.
 //
 //	make build -> cmd, built -> -overlay -> worker, embedded -> sealed memory -> probe -> spawner
