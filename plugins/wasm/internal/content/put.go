@@ -82,6 +82,7 @@ func (s *Store) account(d Digest, size int64) error {
 	const block = 4096
 	s.mu.Lock()
 	delete(s.verified, d)
+	delete(s.lost, d)
 	s.bytes += (size + block - 1) / block * block
 	s.files++
 	full := s.budget.Exceeded(s.bytes, s.files)

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/soltihq/solti-host/plugins/wasm/internal/private"
 )
 
@@ -27,6 +29,7 @@ const (
 type Options struct {
 	Bytes  int64 // what all modules may take on the disk; 0 means DefaultBytes
 	Module int64 // what one module may have; 0 means DefaultModule
+	Log    hclog.Logger
 }
 
 // A Store keeps modules. Several processes may have the same one open. Its methods may be called from any
@@ -41,6 +44,8 @@ type Store struct {
 	files    int                 // guarded by mu; likewise
 	verified map[Digest]verified // guarded by mu; files whose content was hashed by this process
 	damaged  int                 // guarded by mu
+	lost     map[Digest]bool     // guarded by mu; those that were damaged and have not come again
+	log      hclog.Logger
 }
 
 // Open opens the store below dir, which is made if it is missing. It refuses a directory that is a
@@ -57,7 +62,10 @@ func Open(dir string, o Options) (*Store, error) {
 	}
 	s := &Store{
 		dir: inner, module: o.Module, budget: private.Budget{Bytes: o.Bytes, Files: defaultFiles},
-		verified: map[Digest]verified{},
+		verified: map[Digest]verified{}, lost: map[Digest]bool{}, log: o.Log,
+	}
+	if s.log == nil {
+		s.log = hclog.NewNullLogger()
 	}
 	if s.module <= 0 {
 		s.module = DefaultModule
@@ -89,13 +97,15 @@ func (s *Store) Stats() Stats {
 }
 
 // Has reports whether the store has a file for the module. It does not look inside.
-func (s *Store) Has(d Digest) bool {
+func (s *Store) Has(d Digest) bool { return s.Missing(d) == nil }
+
+// Missing returns nil if Has is true, and otherwise an error that wraps [ErrNotFound] and says why.
+func (s *Store) Missing(d Digest) error {
 	file, err := s.open(d)
 	if err != nil {
-		return false
+		return err
 	}
-	_ = file.Close()
-	return true
+	return file.Close()
 }
 
 // Get returns the module, open for reading, at its beginning. It stays in the store until the file and
@@ -121,21 +131,36 @@ func (s *Store) open(d Digest) (*os.File, error) {
 	unsafe := (*private.UnsafeError)(nil)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: %s", ErrNotFound, d)
+		return nil, s.absent(d)
 	case errors.As(err, &unsafe):
 		return nil, s.condemn(d, err)
 	}
 	return file, err
 }
 
+// absent says that there is no file for a module, and if there was one, what became of it.
+func (s *Store) absent(d Digest) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost[d] {
+		return fmt.Errorf("%w any more: its file was damaged and has been moved away; hand it in again: %s", ErrNotFound, d)
+	}
+	return fmt.Errorf("%w: %s", ErrNotFound, d)
+}
+
 // condemn moves the file of a module out of the way and returns what to say.
 func (s *Store) condemn(d Digest, why error) error {
+	const most = 1 << 12
 	s.mu.Lock()
 	s.damaged++
 	delete(s.verified, d)
+	if len(s.lost) < most {
+		s.lost[d] = true
+	}
 	s.mu.Unlock()
 	err := s.dir.Quarantine(d.Hex())
-	return errors.Join(fmt.Errorf("%w any more: its file was damaged and has been moved away: %w", ErrNotFound, why), err)
+	s.log.Error("a module in the store was damaged and has been moved away; hand it in again", "module", d, "error", errors.Join(why, err))
+	return errors.Join(fmt.Errorf("%w any more: its file was damaged and has been moved away; hand it in again: %w", ErrNotFound, why), err)
 }
 
 // evict makes room, and takes stock.

@@ -24,8 +24,9 @@ func (s *Studio) acquire(ctx context.Context, w *workload.Workload) (content.Dig
 		}
 		d, err = s.store.PutFile(ctx, m.Path, want)
 	case m.Digest != "":
-		if d = content.Digest(m.Digest); !s.store.Has(d) {
-			err = fmt.Errorf("%w: run a task with its path once", content.ErrNotFound)
+		d = content.Digest(m.Digest)
+		if err = s.store.Missing(d); err != nil {
+			err = fmt.Errorf("%w: run a task with its path once", err)
 		}
 	case m.OCI != nil:
 		d, err = s.store.FromLayout(ctx, m.OCI.Layout, m.OCI.Reference)

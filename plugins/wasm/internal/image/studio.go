@@ -55,7 +55,7 @@ func Open(dir string, s *settings.Settings, spawner *spawn.Spawner, observe func
 		return nil, err
 	}
 	if st.store, err = content.Open(filepath.Join(dir, "modules"), content.Options{
-		Bytes: int64(s.Modules.Store), Module: int64(s.Modules.MaxSize),
+		Bytes: int64(s.Modules.Store), Module: int64(s.Modules.MaxSize), Log: log,
 	}); err != nil {
 		return nil, fmt.Errorf("open the store of modules: %w", err)
 	}

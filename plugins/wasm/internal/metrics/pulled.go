@@ -5,6 +5,7 @@ import (
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/cache"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/compile"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/content"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
@@ -12,6 +13,7 @@ import (
 // Figures are what others count.
 type Figures struct {
 	Cache   cache.Stats
+	Modules content.Stats
 	Pool    pool.Stats
 	Workers int   // alive
 	PSS     int64 // bytes of memory that they take, about
@@ -48,6 +50,8 @@ func newPulled(figures func() (Figures, bool)) *pulled {
 	add(counter, "cache_write_errors_total", "Native code that could not be kept on disk.", func(f *Figures) float64 { return float64(f.Cache.WriteErrors) })
 	add(gauge, "cache_disk_bytes", "Bytes of the cache on disk.", func(f *Figures) float64 { return float64(f.Cache.DiskBytes) })
 	add(gauge, "cache_memory_bytes", "Bytes of native code in memory.", func(f *Figures) float64 { return float64(f.Cache.MemoryBytes) })
+	add(counter, "modules_damaged_total", "Files of the module store that were damaged, and moved away.", func(f *Figures) float64 { return float64(f.Modules.Damaged) })
+	add(gauge, "modules_disk_bytes", "Bytes of the module store on disk.", func(f *Figures) float64 { return float64(f.Modules.Bytes) })
 	add(gauge, "pool_idle_workers", "Workers that wait.", func(f *Figures) float64 { return float64(f.Pool.Idle) })
 	add(gauge, "pool_idle_bytes", "Memory that they take.", func(f *Figures) float64 { return float64(f.Pool.IdleBytes) })
 	add(gauge, "workers", "Workers that are alive.", func(f *Figures) float64 { return float64(f.Workers) })

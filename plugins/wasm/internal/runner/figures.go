@@ -12,7 +12,7 @@ func (r *Runner) figures() (f metrics.Figures, ok bool) {
 	if e == nil {
 		return f, false
 	}
-	f.Cache, _ = e.studio.Stats()
+	f.Cache, f.Modules = e.studio.Stats()
 	f.Native = e.studio.Native()
 	f.Pool = e.pool.Stats()
 	f.Workers, f.PSS = e.pool.Census(censused)
