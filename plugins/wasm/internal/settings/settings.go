@@ -22,7 +22,7 @@ var Schema []byte
 type Settings struct {
 	Modules    Modules            `json:"modules"`
 	Mounts     []Mount            `json:"mounts"`
-	Listeners  map[string]string  `json:"listeners"` // loopback addresses by name
+	Listeners  map[string]string  `json:"listeners"` // IP addresses with ports, by name
 	Limits     Limits             `json:"limits"`
 	Compile    Compile            `json:"compile"`
 	Cache      workload.Size      `json:"cache"` // of native code

@@ -22,8 +22,7 @@ type Command struct {
 	Env    []string   // all of the child's environment
 	Files  []*os.File // the child's descriptors from FirstFile on; they stay the caller's
 	Limits []Limit
-	Cgroup *os.File // a cgroup v2 directory that the child is born into; nil means ours
-	Name   string   // in the process table and in errors; empty means the mode
+	Name   string // in the process table and in errors; empty means the mode
 }
 
 func (c *Command) name() string {
@@ -60,14 +59,16 @@ func apply(pid int, limits []Limit) error {
 
 // An Exit is how a child ended.
 type Exit struct {
-	Code    int         // 0 to 255; -1 when a signal ended it
-	Signal  unix.Signal // 0 when it ended by itself
-	Killed  bool        // Kill was called before it ended
-	User    time.Duration
-	System  time.Duration
-	MaxRSS  int64  // bytes
-	Stderr  string // what it wrote to standard error, shortened in the middle
-	Elapsed time.Duration
+	Code   int         // 0 to 255; -1 when a signal ended it
+	Signal unix.Signal // 0 when it ended by itself
+	Killed bool        // Kill was called before it ended
+	// OOMKilled says that it was killed, not by us, and that meanwhile the kernel has killed for want of memory.
+	OOMKilled bool
+	User      time.Duration
+	System    time.Duration
+	MaxRSS    int64  // bytes
+	Stderr    string // what it wrote to standard error, shortened in the middle
+	Elapsed   time.Duration
 }
 
 // CPU is the processor time that the child took.

@@ -27,6 +27,8 @@ type Process struct {
 
 	handle *os.File // the pidfd; only reap reads it
 
+	oomKilled func() bool // whether the kernel has killed for want of memory since the start
+
 	mu     sync.Mutex
 	reaped bool // guarded by mu; pid may be somebody else's
 	killed bool // guarded by mu
@@ -148,6 +150,7 @@ func (p *Process) collect(flags int) bool {
 	}
 	p.exit = exitOf(status, &usage, err)
 	p.exit.Killed, p.exit.Elapsed = p.killed, time.Since(p.begun)
+	p.exit.OOMKilled = p.exit.Signal == unix.SIGKILL && !p.killed && p.oomKilled()
 	return true
 }
 

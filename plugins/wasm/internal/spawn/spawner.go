@@ -28,6 +28,7 @@ type Spawner struct {
 	path    string   // of binary
 	jobs    chan *job
 	threads sync.WaitGroup
+	ooms    func() uint64 // how often the kernel has killed for want of memory
 
 	mu       sync.Mutex
 	closed   bool // guarded by mu
@@ -68,7 +69,7 @@ func spawnerOf(threads int, binary *os.File, path string) (*Spawner, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Spawner{null: null, binary: binary, path: path, jobs: make(chan *job)}
+	s := &Spawner{null: null, binary: binary, path: path, jobs: make(chan *job), ooms: oomKills}
 	for range max(threads, 1) {
 		s.threads.Go(s.serve)
 	}
@@ -137,7 +138,7 @@ func (s *Spawner) start(cmd *Command) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	begun := time.Now()
+	begun, ooms := time.Now(), s.ooms()
 	pid, pidfd, err := s.fork(cmd, theirs)
 	_ = theirs.Close()
 	if err != nil {
@@ -149,6 +150,7 @@ func (s *Spawner) start(cmd *Command) (*Process, error) {
 		_ = stderr.Close()
 		return nil, err
 	}
+	p.oomKilled = func() bool { return s.ooms() > ooms }
 	p.follow(stderr)
 	if err := apply(pid, cmd.Limits); err != nil {
 		p.Stop(startLimit)
@@ -170,9 +172,6 @@ func (s *Spawner) fork(cmd *Command, stderr *os.File) (pid, pidfd int, err error
 	}
 	for _, f := range cmd.Files {
 		attr.Files = append(attr.Files, f.Fd())
-	}
-	if cmd.Cgroup != nil {
-		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(cmd.Cgroup.Fd())
 	}
 	j := &job{cmd: cmd, attr: attr, done: make(chan struct{})}
 	s.jobs <- j

@@ -46,8 +46,6 @@ type Load struct {
 	NoMounts bool
 	// OpenFiles is the hard limit of descriptors of the worker; 0 means 256.
 	OpenFiles uint32
-	// FileSize is how large a file may become by the worker's writing, in bytes; 0 means no limit.
-	FileSize uint64
 }
 
 // Ready says that a worker waits for jobs.
@@ -79,7 +77,6 @@ func (l Load) encode() (*encoder, []*os.File, error) {
 	e.bool(l.Debug)
 	e.bool(l.NoMounts)
 	e.uint(uint64(l.OpenFiles))
-	e.uint(l.FileSize)
 	return e, files, nil
 }
 
@@ -92,7 +89,6 @@ func (l *Load) decode(d *decoder) (native bool, err error) {
 	l.Debug = d.bool()
 	l.NoMounts = d.bool()
 	l.OpenFiles = uint32(d.uint())
-	l.FileSize = d.uint()
 	return native, d.end()
 }
 

@@ -40,10 +40,6 @@ func applyLimits(l wire.Load, wasm int64, native int) error {
 		{"data", unix.RLIMIT_DATA, data},
 		{"descriptors", unix.RLIMIT_NOFILE, files},
 	}
-	if l.FileSize > 0 {
-		limits = append(limits, limits[0])
-		limits[3].name, limits[3].resource, limits[3].value = "file size", unix.RLIMIT_FSIZE, l.FileSize
-	}
 	for _, limit := range limits {
 		if err := lower(limit.resource, limit.value); err != nil {
 			return fmt.Errorf("limit %s to %d: %w", limit.name, limit.value, err)
