@@ -94,10 +94,14 @@ func TestMetricsThatFail(t *testing.T) {
 // However often a runner that does not answer is asked, it holds one goroutine; once it answers, all is
 // well again.
 func TestMetricsAreGatheredOnceAtATime(t *testing.T) {
-	var calls atomic.Int32
+	var calls, active atomic.Int32
 	entered, release := make(chan struct{}, 100), make(chan struct{})
 	client := sdktest.Serve(t, metered{runner{run: nothing}, gatherFunc(func() ([]*dto.MetricFamily, error) {
 		calls.Add(1)
+		if active.Add(1) > 1 {
+			t.Error("gathered twice at one time")
+		}
+		defer active.Add(-1)
 		entered <- struct{}{}
 		<-release
 		return nil, nil
@@ -123,8 +127,9 @@ func TestMetricsAreGatheredOnceAtATime(t *testing.T) {
 	if err := <-first; err != nil {
 		t.Errorf("the first call: %v", err)
 	}
-	if _, err := tell(t, client); err != nil || calls.Load() != 2 {
-		t.Errorf("after it: %v, %d calls, want 2", err, calls.Load())
+	// A call that nobody waits for any more may be served before this one.
+	if _, err := tell(t, client); err != nil || calls.Load() < 2 {
+		t.Errorf("after it: %v, %d calls, want one more", err, calls.Load())
 	}
 }
 
