@@ -26,6 +26,9 @@ func NewChild(fd int) *Child {
 
 // Load waits for the module. The descriptors, of which native is -1 if there is none, are the caller's.
 func (c *Child) Load() (l Load, module, native int, err error) {
+	if err := patient(c.fd); err != nil { // before anything is received: see recvmsg
+		return l, -1, -1, err
+	}
 	message, fds, err := receive(c.fd, c.buf, c.oob)
 	if err != nil {
 		return l, -1, -1, err
@@ -46,9 +49,6 @@ func (c *Child) Load() (l Load, module, native int, err error) {
 	}
 	ring := fds[want-1]
 	defer unix.Close(ring)
-	if err := patient(c.fd); err != nil {
-		return l, -1, -1, err
-	}
 	if c.shared, err = mapShared(ring); err != nil {
 		return l, -1, -1, err
 	}

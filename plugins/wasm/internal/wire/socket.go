@@ -75,7 +75,8 @@ func receive(fd int, buf, oob []byte) (message []byte, fds []int, err error) {
 	}
 }
 
-// recvmsg is the system call, without telling the scheduler that it may wait.
+// recvmsg is the system call, without telling the scheduler that it may wait: for that long nothing else of the
+// process runs on this processor, and no collection of garbage begins, so the socket has to be patient.
 func recvmsg(fd int, buf, oob []byte) (n, oobn, flags int, err error) {
 	iov := unix.Iovec{Base: &buf[0], Len: uint64(len(buf))}
 	msg := unix.Msghdr{Iov: &iov, Iovlen: 1, Control: &oob[0], Controllen: uint64(len(oob))}
