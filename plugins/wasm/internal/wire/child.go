@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +18,7 @@ type Child struct {
 	gap    [2]bool // something of the stream was discarded since its last mark or the job's beginning
 	buf    []byte
 	oob    []byte
+	pace   pace // of jobs
 }
 
 // NewChild takes over the socket that the plugin made with NewParent.
@@ -29,7 +31,7 @@ func (c *Child) Load() (l Load, module, native int, err error) {
 	if err := patient(c.fd); err != nil { // before anything is received: see recvmsg
 		return l, -1, -1, err
 	}
-	message, fds, err := receive(c.fd, c.buf, c.oob)
+	message, fds, err := receive(c.fd, c.buf, c.oob, time.Time{})
 	if err != nil {
 		return l, -1, -1, err
 	}
@@ -72,7 +74,9 @@ func (c *Child) Refuse(reason string) error {
 // Next waits for a job. It returns io.EOF when there will be no more.
 func (c *Child) Next() (Job, Descriptors, error) {
 	var j Job
-	message, fds, err := receive(c.fd, c.buf, c.oob)
+	began := time.Now()
+	message, fds, err := receive(c.fd, c.buf, c.oob, c.pace.begin(began))
+	c.pace.end(time.Since(began))
 	switch {
 	case err != nil:
 		return j, Descriptors{}, err
@@ -147,7 +151,7 @@ func (c *Child) waitForRoom(n uint64) error {
 	if w.head.Load()-w.tail.Load()+n <= ringSize && w.full.Swap(0) != 0 {
 		return nil // else the plugin has seen the word, and a message is on its way
 	}
-	message, fds, err := receive(c.fd, c.buf, c.oob)
+	message, fds, err := receive(c.fd, c.buf, c.oob, time.Time{})
 	switch {
 	case err != nil:
 		return err

@@ -27,6 +27,7 @@ type Parent struct {
 	shared *shared
 	ring   *os.File // until it is sent
 	taker  taker
+	pace   pace // of the ends of jobs
 
 	throttled atomic.Int64 // nanoseconds, of the last job
 
@@ -138,12 +139,19 @@ func (p *Parent) send(message []byte, files []*os.File) error {
 	return nil
 }
 
+var errNoMessage = errors.New("no message yet")
+
 // messageBuffers hold what workers say. A parent that waits for its worker has none.
 var messageBuffers = sync.Pool{New: func() any { return new([2*MaxTrap + 4096]byte) }}
 
 // receive waits for a message until the socket's read deadline, and gives it to handle, which must not keep
 // it. Descriptors that come with it are dropped by the kernel.
 func (p *Parent) receive(handle func(k kind, d *decoder) error) error {
+	return p.await(time.Time{}, handle)
+}
+
+// await does the same, or, with a time until which to poll, returns errNoMessage then.
+func (p *Parent) await(poll time.Time, handle func(k kind, d *decoder) error) error {
 	var buf *[2*MaxTrap + 4096]byte
 	n, got := 0, error(nil)
 	err := p.conn.Read(func(fd uintptr) bool {
@@ -151,11 +159,14 @@ func (p *Parent) receive(handle func(k kind, d *decoder) error) error {
 		for {
 			n, got = unix.Read(int(fd), buf[:])
 			// An error of the socket is told before what is left to read, and once.
+			if errors.Is(got, unix.EAGAIN) && !poll.IsZero() && time.Now().Before(poll) {
+				continue
+			}
 			if !errors.Is(got, unix.EINTR) && !errors.Is(got, unix.ECONNRESET) {
 				break
 			}
 		}
-		if errors.Is(got, unix.EAGAIN) {
+		if errors.Is(got, unix.EAGAIN) && poll.IsZero() {
 			messageBuffers.Put(buf)
 			return false
 		}
@@ -166,6 +177,8 @@ func (p *Parent) receive(handle func(k kind, d *decoder) error) error {
 	}
 	defer messageBuffers.Put(buf)
 	switch {
+	case errors.Is(got, unix.EAGAIN):
+		return errNoMessage
 	case got != nil:
 		return fmt.Errorf("receive: %w", got)
 	case n == 0:

@@ -62,13 +62,12 @@ type run struct {
 
 // untilEnd hands on output until the worker has said how the job ended.
 func (r *run) untilEnd() (Status, error) {
-	for r.status.End == 0 {
-		awake, err := r.prepare()
-		if err == nil && !awake {
-			err = r.receive(r.message)
-		}
+	began := time.Now()
+	defer func() { r.pace.end(time.Since(began)) }()
+	for poll := r.pace.begin(began); r.status.End == 0; poll = (time.Time{}) {
+		err := r.step(poll)
 		switch {
-		case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
+		case err == nil, errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errNoMessage):
 		case errors.Is(err, ErrGone):
 			if lost := r.rest(false); lost != nil {
 				return Status{}, lost
@@ -79,6 +78,18 @@ func (r *run) untilEnd() (Status, error) {
 		}
 	}
 	return r.status, r.rest(true)
+}
+
+// step polls for a message until a time, or, with none, hands on output and waits for one.
+func (r *run) step(poll time.Time) error {
+	if !poll.IsZero() {
+		return r.await(poll, r.message)
+	}
+	awake, err := r.prepare()
+	if err != nil || awake {
+		return err
+	}
+	return r.receive(r.message)
 }
 
 func (r *run) message(k kind, d *decoder) error {
