@@ -18,7 +18,6 @@ type Child struct {
 	gap    [2]bool // something of the stream was discarded since its last mark or the job's beginning
 	buf    []byte
 	oob    []byte
-	pace   pace // of jobs
 }
 
 // NewChild takes over the socket that the plugin made with NewParent.
@@ -31,7 +30,7 @@ func (c *Child) Load() (l Load, module, native int, err error) {
 	if err := patient(c.fd); err != nil { // before anything is received: see recvmsg
 		return l, -1, -1, err
 	}
-	message, fds, err := receive(c.fd, c.buf, c.oob, time.Time{})
+	message, fds, err := receive(c.fd, c.buf, c.oob)
 	if err != nil {
 		return l, -1, -1, err
 	}
@@ -74,9 +73,7 @@ func (c *Child) Refuse(reason string) error {
 // Next waits for a job. It returns io.EOF when there will be no more.
 func (c *Child) Next() (Job, Descriptors, error) {
 	var j Job
-	began := time.Now()
-	message, fds, err := receive(c.fd, c.buf, c.oob, c.pace.begin(began))
-	c.pace.end(time.Since(began))
+	message, fds, err := c.next()
 	switch {
 	case err != nil:
 		return j, Descriptors{}, err
@@ -90,6 +87,16 @@ func (c *Child) Next() (Job, Descriptors, error) {
 	c.gap = [2]bool{}
 	ds, err := j.split(stdin, fds)
 	return j, ds, err
+}
+
+// next waits for a message.
+func (c *Child) next() (message []byte, fds []int, err error) {
+	if c.shared.words.look.Load() != 0 {
+		if message, err := c.shared.job.watch(time.Now().Add(looking), c.buf); message != nil || err != nil {
+			return message, nil, err
+		}
+	}
+	return receive(c.fd, c.buf, c.oob)
 }
 
 // Counter returns a number that the plugin sees.
@@ -151,7 +158,7 @@ func (c *Child) waitForRoom(n uint64) error {
 	if w.head.Load()-w.tail.Load()+n <= ringSize && w.full.Swap(0) != 0 {
 		return nil // else the plugin has seen the word, and a message is on its way
 	}
-	message, fds, err := receive(c.fd, c.buf, c.oob, time.Time{})
+	message, fds, err := receive(c.fd, c.buf, c.oob)
 	switch {
 	case err != nil:
 		return err
@@ -162,7 +169,13 @@ func (c *Child) waitForRoom(n uint64) error {
 }
 
 // Status says how the job ended. All it wrote is in the ring before.
-func (c *Child) Status(s Status) error { return c.send(s.encode().b) }
+func (c *Child) Status(s Status) error {
+	message := s.encode().b
+	if c.shared.end.post(message) {
+		return nil
+	}
+	return c.send(message)
+}
 
 func (c *Child) send(message []byte) error {
 	for {

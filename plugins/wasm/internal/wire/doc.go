@@ -2,6 +2,9 @@
 //
 // There are two ways between them. A socket of type SEQPACKET carries messages, one datagram each, with
 // descriptors beside them; a ring in shared memory carries output and counters.
+// Where jobs follow each other closely, Job and Status take a shorter way, a [slot] in that memory at which the
+// receiver looks for a moment before it sleeps. The plugin knows how long jobs and gaps between them take, and says
+// whether the worker looks; a [pace] ends the looking where it does not pay.
 //
 //	plugin                                   worker
 //	   Load  (module, native code, ring) ->

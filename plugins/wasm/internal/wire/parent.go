@@ -27,7 +27,9 @@ type Parent struct {
 	shared *shared
 	ring   *os.File // until it is sent
 	taker  taker
-	pace   pace // of the ends of jobs
+	ends   pace // of jobs
+	gaps   pace // between jobs, in which the worker waits
+	ended  time.Time
 
 	throttled atomic.Int64 // nanoseconds, of the last job
 
@@ -51,7 +53,8 @@ func NewParent() (*Parent, *os.File, error) {
 	if err != nil {
 		return nil, nil, errors.Join(err, ring.Close(), socket.Close(), child.Close(), s.close())
 	}
-	return &Parent{socket: socket, conn: conn, shared: s, ring: ring, taker: taker{shared: s}, hurry: make(chan struct{})}, child, nil
+	return &Parent{socket: socket, conn: conn, shared: s, ring: ring, taker: taker{shared: s},
+		ends: pace{patience}, gaps: pace{patience}, hurry: make(chan struct{})}, child, nil
 }
 
 // Load makes the worker ready and waits until it is. It returns a *RefusalError if the worker says no, and
@@ -139,19 +142,12 @@ func (p *Parent) send(message []byte, files []*os.File) error {
 	return nil
 }
 
-var errNoMessage = errors.New("no message yet")
-
 // messageBuffers hold what workers say. A parent that waits for its worker has none.
 var messageBuffers = sync.Pool{New: func() any { return new([2*MaxTrap + 4096]byte) }}
 
 // receive waits for a message until the socket's read deadline, and gives it to handle, which must not keep
 // it. Descriptors that come with it are dropped by the kernel.
 func (p *Parent) receive(handle func(k kind, d *decoder) error) error {
-	return p.await(time.Time{}, handle)
-}
-
-// await does the same, or, with a time until which to poll, returns errNoMessage then.
-func (p *Parent) await(poll time.Time, handle func(k kind, d *decoder) error) error {
 	var buf *[2*MaxTrap + 4096]byte
 	n, got := 0, error(nil)
 	err := p.conn.Read(func(fd uintptr) bool {
@@ -159,14 +155,11 @@ func (p *Parent) await(poll time.Time, handle func(k kind, d *decoder) error) er
 		for {
 			n, got = unix.Read(int(fd), buf[:])
 			// An error of the socket is told before what is left to read, and once.
-			if errors.Is(got, unix.EAGAIN) && !poll.IsZero() && time.Now().Before(poll) {
-				continue
-			}
 			if !errors.Is(got, unix.EINTR) && !errors.Is(got, unix.ECONNRESET) {
 				break
 			}
 		}
-		if errors.Is(got, unix.EAGAIN) && poll.IsZero() {
+		if errors.Is(got, unix.EAGAIN) {
 			messageBuffers.Put(buf)
 			return false
 		}
@@ -177,8 +170,6 @@ func (p *Parent) await(poll time.Time, handle func(k kind, d *decoder) error) er
 	}
 	defer messageBuffers.Put(buf)
 	switch {
-	case errors.Is(got, unix.EAGAIN):
-		return errNoMessage
 	case got != nil:
 		return fmt.Errorf("receive: %w", got)
 	case n == 0:

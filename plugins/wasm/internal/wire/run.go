@@ -30,11 +30,14 @@ func (p *Parent) Run(job Job, out Outlet, limit Limit) (Status, error) {
 		w.counters[i].Store(0)
 	}
 	p.throttled.Store(0)
+	p.gap()
 	w.idle.Store(0)
 	w.discard[0].Store(0)
 	w.discard[1].Store(0)
-	if err := p.send(e.b, files); err != nil {
-		return Status{}, fmt.Errorf("start job: %w", err)
+	if len(files) > 0 || !p.shared.job.post(e.b) {
+		if err := p.send(e.b, files); err != nil {
+			return Status{}, fmt.Errorf("start job: %w", err)
+		}
 	}
 	now := time.Now()
 	r := run{Parent: p, out: out, busy: true, meters: [2]meter{newMeter(limit, now), newMeter(limit, now)}}
@@ -44,6 +47,17 @@ func (p *Parent) Run(job Job, out Outlet, limit Limit) (Status, error) {
 		err = bad
 	}
 	return status, err
+}
+
+// gap ends the time between jobs, and says whether the worker is to look in the next one.
+func (p *Parent) gap() {
+	now := time.Now()
+	p.gaps.waited(now.Sub(p.ended))
+	var look uint32
+	if !p.gaps.until(now).IsZero() {
+		look = 1
+	}
+	p.shared.words.look.Store(look)
 }
 
 // A run is one job, seen from the plugin.
@@ -63,11 +77,17 @@ type run struct {
 // untilEnd hands on output until the worker has said how the job ended.
 func (r *run) untilEnd() (Status, error) {
 	began := time.Now()
-	defer func() { r.pace.end(time.Since(began)) }()
-	for poll := r.pace.begin(began); r.status.End == 0; poll = (time.Time{}) {
-		err := r.step(poll)
+	defer func() {
+		r.ended = time.Now()
+		r.ends.waited(r.ended.Sub(began))
+	}()
+	if err := r.watch(r.ends.until(began)); err != nil {
+		return Status{}, err
+	}
+	for r.status.End == 0 {
+		err := r.step()
 		switch {
-		case err == nil, errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, errNoMessage):
+		case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
 		case errors.Is(err, ErrGone):
 			if lost := r.rest(false); lost != nil {
 				return Status{}, lost
@@ -80,11 +100,22 @@ func (r *run) untilEnd() (Status, error) {
 	return r.status, r.rest(true)
 }
 
-// step polls for a message until a time, or, with none, hands on output and waits for one.
-func (r *run) step(poll time.Time) error {
-	if !poll.IsZero() {
-		return r.await(poll, r.message)
+// watch looks for an early end until a time, or not for zero.
+func (r *run) watch(until time.Time) error {
+	if until.IsZero() {
+		return nil
 	}
+	buf := messageBuffers.Get().(*[2*MaxTrap + 4096]byte)
+	defer messageBuffers.Put(buf)
+	message, err := r.shared.end.watch(until, buf[:])
+	if message == nil || err != nil {
+		return err
+	}
+	return r.message(kind(message[0]), &decoder{b: message[1:]})
+}
+
+// step hands on output and waits for a message.
+func (r *run) step() error {
 	awake, err := r.prepare()
 	if err != nil || awake {
 		return err

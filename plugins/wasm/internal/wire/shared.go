@@ -9,9 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Sizes of the shared memory: a page of words, then the ring.
+// Sizes of the shared memory: a page of words, two slots, then the ring.
 const (
 	wordsSize = 4096
+	slotSize  = 4096
+	slotsEnd  = wordsSize + 2*slotSize
 	ringSize  = 256 << 10 // a power of two
 	ringHalf  = ringSize / 2
 )
@@ -20,6 +22,8 @@ const (
 // that writes them.
 type shared struct {
 	words *words
+	job   *slot // the worker looks
+	end   *slot // the plugin looks, for the Status
 	ring  *[ringSize]byte
 	mem   []byte
 }
@@ -32,7 +36,8 @@ type words struct {
 	idle atomic.Uint32 // the plugin sleeps, so the worker has to send Bell
 
 	discard [2]atomic.Uint32 // for each stream whether the worker is to discard what comes; the plugin's
-	_       [44]byte
+	look    atomic.Uint32    // the worker is to look for its next job before it sleeps; the plugin's
+	_       [40]byte
 
 	counters [counters]atomic.Uint64
 }
@@ -48,7 +53,7 @@ func newShared() (*shared, *os.File, error) {
 		return nil, nil, fmt.Errorf("make shared memory: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), "ring")
-	err = unix.Ftruncate(fd, wordsSize+ringSize)
+	err = unix.Ftruncate(fd, slotsEnd+ringSize)
 	if err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
 	}
@@ -65,13 +70,15 @@ func newShared() (*shared, *os.File, error) {
 }
 
 func mapShared(fd int) (*shared, error) {
-	mem, err := unix.Mmap(fd, 0, wordsSize+ringSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	mem, err := unix.Mmap(fd, 0, slotsEnd+ringSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("map shared memory: %w", err)
 	}
 	return &shared{
 		words: (*words)(unsafe.Pointer(&mem[0])),
-		ring:  (*[ringSize]byte)(mem[wordsSize:]),
+		job:   (*slot)(unsafe.Pointer(&mem[wordsSize])),
+		end:   (*slot)(unsafe.Pointer(&mem[wordsSize+slotSize])),
+		ring:  (*[ringSize]byte)(mem[slotsEnd:]),
 		mem:   mem,
 	}, nil
 }

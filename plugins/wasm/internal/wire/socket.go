@@ -53,19 +53,12 @@ func patient(fd int) error {
 	return nil
 }
 
-// receive waits for a message on a socket that blocks, polling until some time. It returns io.EOF when the other
-// end is gone.
-func receive(fd int, buf, oob []byte, poll time.Time) (message []byte, fds []int, err error) {
-	how := unix.MSG_DONTWAIT
+// receive waits for a message on a socket that blocks. It returns io.EOF when the other end is gone.
+func receive(fd int, buf, oob []byte) (message []byte, fds []int, err error) {
 	for {
-		if how != 0 && (poll.IsZero() || !time.Now().Before(poll)) {
-			how = 0
-		}
-		n, oobn, flags, err := recvmsg(fd, buf, oob, how)
+		n, oobn, flags, err := recvmsg(fd, buf, oob)
 		switch {
 		case errors.Is(err, unix.EINTR):
-			continue
-		case errors.Is(err, unix.EAGAIN) && how != 0:
 			continue
 		case errors.Is(err, unix.EAGAIN):
 			_, _ = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
@@ -84,10 +77,10 @@ func receive(fd int, buf, oob []byte, poll time.Time) (message []byte, fds []int
 
 // recvmsg is the system call, without telling the scheduler that it may wait: for that long nothing else of the
 // process runs on this processor, and no collection of garbage begins, so the socket has to be patient.
-func recvmsg(fd int, buf, oob []byte, how int) (n, oobn, flags int, err error) {
+func recvmsg(fd int, buf, oob []byte) (n, oobn, flags int, err error) {
 	iov := unix.Iovec{Base: &buf[0], Len: uint64(len(buf))}
 	msg := unix.Msghdr{Iov: &iov, Iovlen: 1, Control: &oob[0], Controllen: uint64(len(oob))}
-	r, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), uintptr(unix.MSG_CMSG_CLOEXEC|how))
+	r, _, errno := unix.RawSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&msg)), unix.MSG_CMSG_CLOEXEC)
 	if errno != 0 {
 		return 0, 0, 0, errno
 	}
