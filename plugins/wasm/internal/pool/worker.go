@@ -18,8 +18,12 @@ import (
 // Mode is the argument that makes our binary a worker.
 const Mode = wire.Mode
 
-// reap is how long a dead worker may take to leave the process table before that is an error.
-const reap = 10 * time.Second
+// reap is how long a dead worker may take to leave the process table before that is an error, and farewell how
+// long one may take to die that has closed its socket, before it is killed.
+const (
+	reap     = 10 * time.Second
+	farewell = time.Second
+)
 
 // A Worker is a process that has loaded a module.
 type Worker struct {
@@ -72,7 +76,7 @@ func start(ctx context.Context, s *spawn.Spawner, crew *crew, key, temp string, 
 		err = context.Cause(ctx)
 	}
 	if err != nil {
-		exit, reaped := w.end()
+		exit, reaped := w.endAfter(err)
 		if errors.Is(err, wire.ErrGone) && reaped {
 			err = &CrashError{Exit: exit}
 		}
@@ -122,7 +126,7 @@ func (w *Worker) Run(job wire.Job, out wire.Outlet, limit wire.Limit) (wire.Stat
 	if err == nil && !job.Last {
 		return status, usage, nil
 	}
-	exit, reaped := w.end() // also if it was the last: it has nothing left to do
+	exit, reaped := w.endAfter(err) // also if it was the last: it has nothing left to do
 	if usage.CPU == 0 && w.jobs == 1 && reaped {
 		usage.CPU = exit.CPU()
 	}
@@ -138,6 +142,20 @@ func (w *Worker) Run(job wire.Job, out wire.Outlet, limit wire.Limit) (wire.Stat
 // Finished returns when the last job was over, which is before its worker is given back or gone. It is for
 // who has the worker.
 func (w *Worker) Finished() time.Time { return w.finished }
+
+// endAfter is end for a worker whose last word was err. One that is gone closes its socket before it is dead: a kill
+// of ours in between would be told as the reason.
+func (w *Worker) endAfter(err error) (exit spawn.Exit, reaped bool) {
+	if errors.Is(err, wire.ErrGone) {
+		timer := time.NewTimer(farewell)
+		defer timer.Stop()
+		select {
+		case <-w.proc.Done():
+		case <-timer.C:
+		}
+	}
+	return w.end()
+}
 
 // end makes sure that the process is gone and its number free, and lets go of all that belongs to it.
 func (w *Worker) end() (exit spawn.Exit, reaped bool) {
