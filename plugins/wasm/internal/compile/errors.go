@@ -69,5 +69,9 @@ type CrashError struct {
 }
 
 func (e *CrashError) Error() string {
-	return fmt.Sprintf("the process that compiles modules failed: %s: %s", e.Exit, strings.TrimSpace(e.Detail))
+	text := "the process that compiles modules failed: " + e.Exit
+	if detail := strings.TrimSpace(e.Detail); detail != "" {
+		text += ": " + detail
+	}
+	return text
 }

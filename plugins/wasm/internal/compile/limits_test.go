@@ -5,11 +5,15 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 )
 
 func limitOf(err error) Limit {
@@ -56,6 +60,15 @@ func TestAMemoryBombDiesAlone(t *testing.T) {
 	c = newCompiler(t, Config{Limits: Limits{File: 10 << 10}})
 	if _, err := c.Compile(t.Context(), fileOf(t, moduletest.CompileBomb(100)), options()); limitOf(err) != LimitFile {
 		t.Errorf("large native code: %v", err)
+	}
+}
+
+// It says nothing of the module, which may be compiled when there is more.
+func TestAKillForWantOfMemoryIsNoLimit(t *testing.T) {
+	exit := spawn.Exit{Code: -1, Signal: unix.SIGKILL, OOMKilled: true}
+	err := Limits{}.orDefault().failure(exit, false)
+	if !errors.As(err, new(*CrashError)) || !strings.HasSuffix(err.Error(), "by the kernel for want of memory") {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -207,7 +220,7 @@ func TestTheLastToLeaveEndsTheFlight(t *testing.T) {
 	until(t, "the children's end", func() bool { return c.compiling.idle() == 3 })
 }
 
-func TestOneAtATime(t *testing.T) {
+func TestCompilingKeepsNoDescriptors(t *testing.T) {
 	c := newCompiler(t, Config{AtOnce: 2})
 	file := fileOf(t, moduletest.Hello("x"))
 	before := descriptors(t)

@@ -83,6 +83,9 @@ func (t *task) crashed(c *pool.CrashError) verdict {
 	case t.workload.Limits.CPU > 0 && c.Exit.Signal == unix.SIGXCPU:
 		err := fmt.Errorf("cpu limit: it took more than %s of processor time", t.workload.Limits.CPU)
 		return verdict{err: err, outcome: metrics.CPULimit}
+	case c.Exit.OOMKilled: // which depends on what else runs, so the next attempt may end well
+		err := sdk.OutOfMemory("%s; the guest's own limit is %s", c, t.workload.Limits.Memory)
+		return verdict{err: err, outcome: metrics.OutOfMemory}
 	case c.Exit.OutOfMemory():
 		err := sdk.OutOfMemory("it took more memory than its limit of %s and what the engine needs", t.workload.Limits.Memory)
 		return verdict{err: sdk.Permanent(err), outcome: metrics.OutOfMemory}

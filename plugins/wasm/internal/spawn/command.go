@@ -62,7 +62,8 @@ type Exit struct {
 	Code   int         // 0 to 255; -1 when a signal ended it
 	Signal unix.Signal // 0 when it ended by itself
 	Killed bool        // Kill was called before it ended
-	// OOMKilled says that it was killed, not by us, and that meanwhile the kernel has killed for want of memory.
+	// OOMKilled says that it was killed, not by us, and that since its start the kernel has killed for want of memory,
+	// of the machine or of a cgroup: probably this child.
 	OOMKilled bool
 	User      time.Duration
 	System    time.Duration
@@ -81,7 +82,10 @@ func (e Exit) SpentCPU(limit time.Duration) bool {
 }
 
 func (e Exit) String() string {
-	if e.Signal != 0 {
+	switch {
+	case e.OOMKilled:
+		return "killed by " + unix.SignalName(e.Signal) + ", it seems by the kernel for want of memory"
+	case e.Signal != 0:
 		return "killed by " + unix.SignalName(e.Signal)
 	}
 	return fmt.Sprintf("exit status %d", e.Code)

@@ -2,9 +2,9 @@ package spawn
 
 import "strings"
 
-// OutOfMemory reports whether a child in Go ended because it got no more memory, or was killed by the kernel
-// for having it.
-func (e Exit) OutOfMemory() bool { return e.OOMKilled || e.Code == 2 && OutOfMemory(e.Stderr) }
+// OutOfMemory reports whether a child in Go ended because its own limits gave it no more memory. Another one would end
+// as well, which is not so of one that was OOMKilled.
+func (e Exit) OutOfMemory() bool { return e.Code == 2 && OutOfMemory(e.Stderr) }
 
 // OutOfMemory reports whether a Go program's last words are that it got no more memory: the runtime says so;
 // or it fails itself, on the stack of its own on which nothing else runs, because it did not look whether it
