@@ -218,6 +218,23 @@ func TestWhatIsSlowIsBegunAgain(t *testing.T) {
 	}
 }
 
+// What is beyond a limit that is the same in every place is not.
+func TestWhatIsOnlyTooLargeIsNotBegunAgain(t *testing.T) {
+	told := make(chan Compilation, 10)
+	c := newCompiler(t, Config{AtOnce: 1, Limits: Limits{File: 10 << 10}, Observe: func(c Compilation) { told <- c }})
+	if _, err := c.compiling.enter(t.Context(), 0, false); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := c.Compile(ctx, fileOf(t, moduletest.CompileBomb(100)), options()); limitOf(err) != LimitFile {
+		t.Errorf("error %v", err)
+	}
+	if first := <-told; first.Deferred {
+		t.Errorf("told of %+v", first)
+	}
+}
+
 // Who refuses needs no place of those who compile.
 func TestChecksDoNotWaitForCompilations(t *testing.T) {
 	c := newCompiler(t, Config{AtOnce: 1})

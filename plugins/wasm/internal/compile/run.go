@@ -63,7 +63,7 @@ func (c *Compiler) turn(ctx context.Context, q *queue, wasm *os.File, size int64
 	if err == nil {
 		r, err = c.collect(j, exit, o)
 	}
-	again = !o.CheckOnly && p == quick && errors.As(err, new(*LimitError))
+	again = !o.CheckOnly && c.hasty(j.limits, err)
 	if exit.Elapsed > 0 {
 		c.observe(o, exit, r, again)
 	}
@@ -80,6 +80,16 @@ func (c *Compiler) limits(o Options, p place) Limits {
 		l.CPU, l.Wall = min(l.CPU, c.quick.CPU), min(l.Wall, c.quick.Wall)
 	}
 	return l
+}
+
+// hasty reports whether an error is that of a limit which is wider at an ordinary place.
+func (c *Compiler) hasty(here Limits, err error) bool {
+	var e *LimitError
+	if !errors.As(err, &e) {
+		return false
+	}
+	all := c.config.Limits
+	return e.Limit == LimitCPU && here.CPU < all.CPU || e.Limit == LimitWall && here.Wall < all.Wall
 }
 
 // prepare makes what the child needs. What it has made is in the job also when it fails.
