@@ -26,14 +26,14 @@ func TestTheStoreKeepsWithinItsBudget(t *testing.T) {
 	if st := s.Stats(); st.Bytes > 64<<10 {
 		t.Errorf("%+v: more than the budget", st)
 	}
-	if !s.Has(first) || !s.Has(last) {
+	if s.Missing(first) != nil || s.Missing(last) != nil {
 		t.Error("evicted what is in use, or what was just put")
 	}
 	_ = held.Close()
 	for i := range 40 {
 		put(t, s, bytes.Repeat([]byte{byte(100 + i)}, 4096))
 	}
-	if s.Has(first) {
+	if s.Missing(first) == nil {
 		t.Error("still there after it was closed and 40 others came")
 	}
 	if n := len(files(t, dir)); n > 16 {

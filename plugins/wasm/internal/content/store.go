@@ -96,10 +96,8 @@ func (s *Store) Stats() Stats {
 	return Stats{s.bytes, s.files, s.damaged}
 }
 
-// Has reports whether the store has a file for the module. It does not look inside.
-func (s *Store) Has(d Digest) bool { return s.Missing(d) == nil }
-
-// Missing returns nil if Has is true, and otherwise an error that wraps [ErrNotFound] and says why.
+// Missing returns nil if the store has a file for the module, into which it does not look, and otherwise an error that
+// says why; [ErrNotFound] is wrapped where there is none.
 func (s *Store) Missing(d Digest) error {
 	file, err := s.open(d)
 	if err != nil {

@@ -46,7 +46,7 @@ func TestWhatIsPutIsThere(t *testing.T) {
 		t.Errorf("mode %v, %v", st.Mode(), err)
 	}
 	again := openStore(t, dir, Options{})
-	if got := read(t, again, d); !bytes.Equal(got, data) || !again.Has(d) {
+	if got := read(t, again, d); !bytes.Equal(got, data) || again.Missing(d) != nil {
 		t.Errorf("got %q from a store that was opened again", got)
 	}
 	for _, none := range []Digest{Of([]byte("other")), "", "sha256:x", "../../etc/passwd"} {

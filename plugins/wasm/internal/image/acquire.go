@@ -31,12 +31,7 @@ func (s *Studio) acquire(ctx context.Context, w *workload.Workload) (content.Dig
 	case m.OCI != nil:
 		d, err = s.store.FromLayout(ctx, m.OCI.Layout, m.OCI.Reference)
 	default:
-		var data []byte
-		if data, err = base64.StdEncoding.DecodeString(m.Inline); err == nil {
-			if d = content.Of(data); !s.store.Has(d) {
-				d, err = s.store.Put(ctx, bytes.NewReader(data), d)
-			}
-		}
+		d, err = s.inline(ctx, m.Inline)
 	}
 	if err != nil {
 		err = fmt.Errorf("spec.workload.spec.%s: %w", field(m, err), err)
@@ -45,6 +40,19 @@ func (s *Studio) acquire(ctx context.Context, w *workload.Workload) (content.Dig
 		return "", &RefusedError{Reasons: []string{err.Error()}}
 	}
 	return d, err
+}
+
+// inline brings a module that is in the task itself into the store, unless it is there as it should be.
+func (s *Studio) inline(ctx context.Context, text string) (content.Digest, error) {
+	data, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return "", err
+	}
+	d := content.Of(data)
+	if file, err := s.store.Get(d); err == nil {
+		return d, file.Close()
+	}
+	return s.store.Put(ctx, bytes.NewReader(data), d)
 }
 
 // field names the field that says where a module is to come from, or what it has to be.

@@ -13,15 +13,16 @@ import (
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
 )
 
-func TestDamagedModuleIsTold(t *testing.T) {
-	state, module := t.TempDir(), moduletest.Hello("whole\n")
-	d := content.Of(module)
-	asItIs := object{"normalize": false} // else what was made of it is in the store as well, and is run
-	first := newSubjectIn(t, state, nil)
-	first.run(t, inline(module, asItIs)).succeeded(t, "whole\n")
-	first.close(t)
+// asItIs keeps a module as it is: else what was made of it is in the store as well, and is run.
+var asItIs = object{"normalize": false}
 
-	path := filepath.Join(state, "wasm/modules/sha256", d.Hex())
+// damaged runs a module, and damages the file that the store has of it.
+func damaged(t *testing.T, state string, module []byte) {
+	t.Helper()
+	s := newSubjectIn(t, state, nil)
+	s.run(t, inline(module, asItIs)).succeeded(t, "whole\n")
+	s.close(t)
+	path := filepath.Join(state, "wasm/modules/sha256", content.Of(module).Hex())
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +31,12 @@ func TestDamagedModuleIsTold(t *testing.T) {
 	if err := os.WriteFile(path, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestDamagedModuleIsTold(t *testing.T) {
+	state, module := t.TempDir(), moduletest.Hello("whole\n")
+	d := content.Of(module)
+	damaged(t, state, module)
 	second := newSubjectIn(t, state, nil)
 	var log bytes.Buffer
 	second.runner.log = hclog.New(&hclog.LoggerOptions{Output: &log})
@@ -45,5 +52,16 @@ func TestDamagedModuleIsTold(t *testing.T) {
 	second.close(t)
 	if n := strings.Count(log.String(), "was damaged"); n != 1 {
 		t.Errorf("the log tells it %d times, want once:\n%s", n, &log)
+	}
+}
+
+// Who brings the module along need not know that the store's was damaged.
+func TestDamagedModuleThatComesAgainIsRun(t *testing.T) {
+	state, module := t.TempDir(), moduletest.Hello("whole\n")
+	damaged(t, state, module)
+	s := newSubjectIn(t, state, nil)
+	s.run(t, inline(module, asItIs)).succeeded(t, "whole\n")
+	if figures, _ := s.runner.figures(); figures.Modules.Damaged != 1 {
+		t.Errorf("%d damaged modules are counted, want 1", figures.Modules.Damaged)
 	}
 }
