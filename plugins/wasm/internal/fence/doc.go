@@ -1,5 +1,6 @@
 // Package fence has a process that handles hostile input give up what it does not need: new privileges, and by the
-// kernel's Landlock all files but those below some directories, connections, and signals to other processes.
+// kernel's Landlock all files but those below some directories; where that is new enough, also TCP (version 4), and
+// signals to other processes and their abstract Unix sockets (6). Of other sockets it knows nothing.
 //
 // # Invariants
 //

@@ -66,8 +66,8 @@ func (f *Fence) known() unix.LandlockRulesetAttr {
 	return a
 }
 
-// Close forbids every file but those that the rules allow, connections, and signals to others, for as long as the
-// process lives. Descriptors that are open stay so. A fence that is closed stays as it is. NoNewPrivileges goes before.
+// Close forbids every file but those that the rules allow, and the rest that this kernel's version knows of, for as long
+// as the process lives. Descriptors that are open stay so. A fence that is closed stays as it is. NoNewPrivileges goes before.
 func (f *Fence) Close(rules []Rule) error {
 	if f.closed || f.Version == 0 {
 		return nil

@@ -4,7 +4,7 @@
 // # What it forbids itself
 //
 // Before the first guest: new privileges, core dumps, more descriptors than it needs, more memory than the
-// guest's limit and what the engine takes, files larger than the limit. Then files and connections by the
+// guest's limit and what the engine takes. Then files, and what else package fence knows of, by the
 // kernel's Landlock: all, if the plugin promises that there will be no mounts; otherwise, with the first job,
 // all but its mounts. Processor time is measured by the kernel for each job, and ends the process with
 // SIGXCPU.
