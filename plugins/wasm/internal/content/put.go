@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/private"
 )
 
 // Put copies a module into the store and returns its digest. If want is not empty and not what the bytes
@@ -71,10 +73,17 @@ func (s *Store) put(ctx context.Context, r io.Reader, want Digest, source string
 			return "", err
 		}
 	}
-	if err := draft.Commit(got.Hex(), true); err != nil {
+	if err := s.commit(draft, got); err != nil {
 		return "", fmt.Errorf("module store: %w", err)
 	}
 	return got, s.account(got, n)
+}
+
+// commit makes a draft the module's file.
+func (s *Store) commit(draft *private.Draft, d Digest) error {
+	s.naming.Lock()
+	defer s.naming.Unlock()
+	return draft.Commit(d.Hex(), true)
 }
 
 // account notes a new file and makes room if there is too much.

@@ -39,6 +39,8 @@ type Store struct {
 	module int64
 	budget private.Budget
 
+	naming sync.Mutex // held while a file gets its name, or loses it because it is damaged
+
 	mu       sync.Mutex
 	bytes    int64               // guarded by mu; on the disk, as of the last look and what we put since
 	files    int                 // guarded by mu; likewise
@@ -115,7 +117,11 @@ func (s *Store) Get(d Digest) (*os.File, error) {
 		return nil, err
 	}
 	if err := s.verify(d, file); err != nil {
-		return nil, errors.Join(err, file.Close())
+		err = errors.Join(err, file.Close())
+		if errors.Is(err, errReplaced) {
+			return s.Get(d)
+		}
+		return nil, err
 	}
 	return file, nil
 }
@@ -131,9 +137,21 @@ func (s *Store) open(d Digest) (*os.File, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, s.absent(d)
 	case errors.As(err, &unsafe):
-		return nil, s.condemn(d, err)
+		err = s.condemn(d, err, func() bool { return s.unsafe(d) })
+		if errors.Is(err, errReplaced) {
+			return s.open(d)
+		}
 	}
 	return file, err
+}
+
+// unsafe reports whether what has the name of a module cannot be trusted.
+func (s *Store) unsafe(d Digest) bool {
+	file, err := s.dir.Open(d.Hex())
+	if err == nil {
+		_ = file.Close()
+	}
+	return errors.As(err, new(*private.UnsafeError))
 }
 
 // absent says that there is no file for a module, and if there was one, what became of it.
@@ -146,9 +164,17 @@ func (s *Store) absent(d Digest) error {
 	return fmt.Errorf("%w: %s", ErrNotFound, d)
 }
 
-// condemn moves the file of a module out of the way and returns what to say.
-func (s *Store) condemn(d Digest, why error) error {
+// errReplaced says that a damaged file is not the module's any more: somebody else has found it, or put another one.
+var errReplaced = errors.New("another file has come in its place")
+
+// condemn moves the file of a module out of the way, if it is still the one that is damaged, and returns what to say.
+func (s *Store) condemn(d Digest, why error, still func() bool) error {
 	const most = 1 << 12
+	s.naming.Lock()
+	defer s.naming.Unlock()
+	if !still() {
+		return errReplaced
+	}
 	s.mu.Lock()
 	s.damaged++
 	delete(s.verified, d)

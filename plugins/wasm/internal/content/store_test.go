@@ -231,3 +231,33 @@ func (e *endless) Read(p []byte) (int, error) {
 	}
 	return min(len(p), 1024), nil
 }
+
+// Whoever read the damaged file a moment ago does not throw away what came in its place.
+func TestWhatComesForADamagedModuleStays(t *testing.T) {
+	s, dir := newStore(t, Options{})
+	data := []byte("a module that is damaged")
+	d := put(t, s, data)
+	if err := rewrite(filepath.Join(dir, directory, d.Hex()), []byte("a module that is damageD")); err != nil {
+		t.Fatal(err)
+	}
+	late, err := s.open(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = late.Close() }()
+	if _, err := s.Get(d); !errors.Is(err, ErrNotFound) {
+		t.Fatalf("error %v", err)
+	}
+	put(t, s, data)
+	if err := s.verify(d, late); err == nil {
+		t.Error("the damaged file was taken")
+	}
+	file, err := s.Get(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = file.Close()
+	if got := s.Stats().Damaged; got != 1 {
+		t.Errorf("%d damaged, want 1", got)
+	}
+}

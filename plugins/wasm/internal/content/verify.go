@@ -26,8 +26,8 @@ type identity struct {
 	changed  unix.Timespec
 }
 
-// verify makes sure that the file holds what its name says. A file that was verified not long ago, and is
-// the same as then, is not read again.
+// verify makes sure that the file holds what its name says, and returns errReplaced if it does not, but has lost that
+// name. A file that was verified not long ago, and is the same as then, is not read again.
 func (s *Store) verify(d Digest, file *os.File) error {
 	now, err := identify(file)
 	if err != nil {
@@ -49,7 +49,10 @@ func (s *Store) verify(d Digest, file *os.File) error {
 		return err
 	}
 	if got := digestOf(h); got != d {
-		return s.condemn(d, &DigestError{file.Name(), d, got})
+		return s.condemn(d, &DigestError{file.Name(), d, got}, func() bool {
+			here, err := s.dir.Holds(d.Hex(), file)
+			return here && err == nil
+		})
 	}
 	s.remember(d, now)
 	return nil

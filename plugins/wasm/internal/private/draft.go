@@ -35,7 +35,7 @@ func (d *Dir) Create() (*Draft, error) {
 		draft := &Draft{os.NewFile(uintptr(fd), name), d, name}
 		// Between the two calls a sweep may take it for somebody's who died.
 		if lock(draft.File, unix.LOCK_EX) == nil {
-			if here, _ := d.holds(name, draft.File); here {
+			if here, _ := d.Holds(name, draft.File); here {
 				return draft, nil
 			}
 		}

@@ -117,6 +117,6 @@ func (d *Dir) removeUnused(name string) bool {
 	if lock(file, unix.LOCK_EX) != nil {
 		return false
 	}
-	here, err := d.holds(name, file)
+	here, err := d.Holds(name, file)
 	return err == nil && here && d.Remove(name) == nil
 }

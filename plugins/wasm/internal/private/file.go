@@ -27,7 +27,7 @@ func (d *Dir) Open(name string) (*os.File, error) {
 		}
 		err = lock(file, unix.LOCK_SH)
 		if err == nil {
-			if here, _ := d.holds(name, file); here {
+			if here, _ := d.Holds(name, file); here {
 				return file, nil
 			}
 			err = unix.ENOENT // removed or replaced before it was locked
@@ -71,8 +71,8 @@ func checkFile(fd int, path string) error {
 	return checkOwner(&st, path)
 }
 
-// holds reports whether name still stands for the file.
-func (d *Dir) holds(name string, file *os.File) (bool, error) {
+// Holds reports whether name still stands for the file.
+func (d *Dir) Holds(name string, file *os.File) (bool, error) {
 	var mine, there unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &mine); err != nil {
 		return false, err

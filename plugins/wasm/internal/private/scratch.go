@@ -33,7 +33,7 @@ func (d *Dir) Scratch() (*Scratch, error) {
 		}
 		// Between the two calls a sweep may take it for somebody's who died.
 		if lock(sub.file, unix.LOCK_EX) == nil {
-			if here, _ := d.holds(name, sub.file); here {
+			if here, _ := d.Holds(name, sub.file); here {
 				return &Scratch{sub, d, name}, nil
 			}
 		}
