@@ -21,6 +21,7 @@ func cramped(t *testing.T) func(pid int) {
 	if err := os.WriteFile(filepath.Join(dir, "memory.limit_in_bytes"), []byte("67108864"), 0o600); err != nil {
 		t.Skipf("no cgroup with a limit of memory is to be had: %v", err)
 	}
+	_ = os.WriteFile(filepath.Join(dir, "memory.swappiness"), []byte("0"), 0o600)
 	return func(pid int) {
 		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), fmt.Append(nil, pid), 0o600); err != nil {
 			t.Fatal(err)
