@@ -62,8 +62,8 @@ type Exit struct {
 	Code   int         // 0 to 255; -1 when a signal ended it
 	Signal unix.Signal // 0 when it ended by itself
 	Killed bool        // Kill was called before it ended
-	// OOMKilled says that it was killed, not by us, and that since its start the kernel has killed for want of memory,
-	// of the machine or of a cgroup: probably this child.
+	// OOMKilled says that it was killed, not by us, and that since its start, or the second before, the kernel has killed for
+	// want of memory, of the machine or of a cgroup: probably this child.
 	OOMKilled bool
 	User      time.Duration
 	System    time.Duration

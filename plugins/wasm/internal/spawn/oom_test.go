@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,6 +31,23 @@ func TestAKillForWantOfMemoryIsOne(t *testing.T) {
 		test.kill(p)
 		if e := end(t, p); e.OOMKilled != test.want {
 			t.Errorf("%s: %s, OOMKilled = %v", name, e, e.OOMKilled)
+		}
+	}
+}
+
+func TestTheKernelIsNotAskedForEachOfMany(t *testing.T) {
+	var asked uint64
+	ask := func() uint64 { asked++; return asked }
+	var kills tally
+	for _, step := range []struct {
+		age  time.Duration // of what was told last
+		want uint64
+	}{{0, 1}, {-time.Hour, 1}, {2 * tallyFor, 2}} {
+		if step.age != 0 {
+			kills.at = time.Now().Add(-step.age)
+		}
+		if got := kills.recent(ask); got != step.want {
+			t.Errorf("told %d after %v, want %d", got, step.age, step.want)
 		}
 	}
 }

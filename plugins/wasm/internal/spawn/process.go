@@ -27,7 +27,7 @@ type Process struct {
 
 	handle *os.File // the pidfd; only reap reads it
 
-	oomKilled func() bool // whether the kernel has killed for want of memory since the start
+	oomKilled func() bool // whether the kernel has killed for want of memory since about the start
 
 	mu     sync.Mutex
 	reaped bool // guarded by mu; pid may be somebody else's

@@ -29,6 +29,7 @@ type Spawner struct {
 	jobs    chan *job
 	threads sync.WaitGroup
 	ooms    func() uint64 // how often the kernel has killed for want of memory
+	tally   tally         // of ooms
 
 	mu       sync.Mutex
 	closed   bool // guarded by mu
@@ -138,7 +139,7 @@ func (s *Spawner) start(cmd *Command) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	begun, ooms := time.Now(), s.ooms()
+	begun, ooms := time.Now(), s.tally.recent(s.ooms)
 	pid, pidfd, err := s.fork(cmd, theirs)
 	_ = theirs.Close()
 	if err != nil {
