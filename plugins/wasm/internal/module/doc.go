@@ -9,6 +9,7 @@
 //   - [Normalize] drops what a run does not need (debug information, unknown custom sections) and joins data
 //     segments that are close to each other. Go's linker makes 30,000 of them, and an engine evaluates one
 //     expression for each in every instance.
+//   - [Shell] leaves of a module all but what its functions do, for who has that as native code.
 //
 // The package is pure: it has no state, does no I/O and knows no engine.
 //
@@ -23,4 +24,7 @@
 //   - Normalize changes nothing that a guest or its host can tell, but for what debug information adds to
 //     traps. It refuses what Inspect refuses, and leaves data alone where in doubt. Its result is its own
 //     fixed point.
+//   - A function of a shell traps and does nothing else. Outside of bodies a shell is the module byte by byte, but
+//     for two numbers that follow from them: how many there are and how long they are. What Inspect takes has a shell,
+//     and if the engine takes the module, it takes the shell.
 package module

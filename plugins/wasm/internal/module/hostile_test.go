@@ -13,7 +13,7 @@ import (
 	mt "github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
 )
 
-// All that Inspect and Normalize allocate, and not only what they hold, is bounded by the input's length.
+// All that Inspect, Normalize and Shell allocate, and not only what they hold, is bounded by the input's length.
 const (
 	perByte = 64
 	atLeast = 64 << 10
@@ -30,6 +30,9 @@ func TestMemoryIsAMultipleOfTheInput(t *testing.T) {
 		}
 		if got, most := allocated(func() { _, err = module.Normalize(wasm, false) }), 2*perByte*len(wasm)+atLeast; got > most {
 			t.Errorf("%s: Normalize allocates %d for %d bytes, %d at most (%v)", name, got, len(wasm), most, err)
+		}
+		if got, most := allocated(func() { _, err = module.Shell(wasm) }), 4*len(wasm)+atLeast; got > most || err != nil {
+			t.Errorf("%s: Shell allocates %d for %d bytes, %d at most (%v)", name, got, len(wasm), most, err)
 		}
 	}
 }

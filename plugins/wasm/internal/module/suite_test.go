@@ -12,7 +12,8 @@ import (
 
 // The engine comes with the specification's own tests, thousands of modules of which most are there for one
 // strange thing in them, and with programs of many compilers. What the engine takes, Inspect takes; and what
-// Normalize makes of it, the engine takes as well. SOLTI_LONG=1 tries every one of them, else it is one in seven.
+// Normalize and Shell make of it, the engine takes as well. SOLTI_LONG=1 tries every one of them, else it is one in
+// seven.
 func TestWhatTheEngineTakesIsTaken(t *testing.T) {
 	step := 7
 	if os.Getenv("SOLTI_LONG") != "" {
@@ -45,6 +46,9 @@ func TestWhatTheEngineTakesIsTaken(t *testing.T) {
 		n, err := module.Normalize(wasm, false)
 		if err != nil || n.Segments[0] != facts.Segments || n.Changed && !takes(n.Wasm) {
 			t.Errorf("%s: normalized wrongly: %v", filepath.Base(files[i]), err)
+		}
+		if !takes(shell(t, wasm)) {
+			t.Errorf("%s: the engine does not take its shell", filepath.Base(files[i]))
 		}
 	}
 	t.Logf("of %d modules the engine takes %d", len(files)/step, taken)
