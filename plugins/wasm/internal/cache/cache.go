@@ -30,7 +30,7 @@ var ErrMiss = errors.New("not in the cache")
 type Options struct {
 	Bytes int64 // what it may take on the disk; 0 means DefaultBytes
 	Hot   int64 // what it may keep in memory when nobody uses it; 0 means DefaultHot, negative nothing
-	Entry int64 // what the code of one module may have; 0 means DefaultEntry
+	Entry int64 // what the code of one module may have, and its shell too; 0 means DefaultEntry
 	Log   hclog.Logger
 }
 
@@ -111,7 +111,7 @@ func (c *Cache) Stats() Stats {
 	st := c.stats
 	st.Live = len(c.live)
 	for _, s := range c.live {
-		st.MemoryBytes += s.size
+		st.MemoryBytes += s.bytes()
 	}
 	return st
 }

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 )
 
 func TestWhatIsPutComesBack(t *testing.T) {
@@ -30,7 +28,7 @@ func TestWhatIsPutComesBack(t *testing.T) {
 			check(t, e, data)
 		}
 	}
-	if st := c.Stats(); st.Hits != 4 || st.Misses != 1 || st.Live != 1 || st.MemoryBytes != int64(len(large)) || st.Files != 1 || st.DiskBytes < int64(len(large)) {
+	if st := c.Stats(); st.Hits != 4 || st.Misses != 1 || st.Live != 1 || st.MemoryBytes != weight(large) || st.Files != 1 || st.DiskBytes < int64(len(large)) {
 		t.Errorf("%+v", st)
 	}
 }
@@ -68,7 +66,7 @@ func TestEntriesAreSharedAndReleased(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	c, _ := newCache(t, Options{Hot: 2 * int64(len(native))})
+	c, _ := newCache(t, Options{Hot: 2 * weight(native)})
 	keys := []Key{keyOf("a"), keyOf("b"), keyOf("c")}
 	for _, k := range keys {
 		put(t, c, k, native)
@@ -136,25 +134,51 @@ func TestADiskThatFailsCostsNothingNow(t *testing.T) {
 
 func TestPutRefuses(t *testing.T) {
 	c, _ := newCache(t, Options{Entry: 100})
-	small, err := memfile.Of("native", []byte("x"))
-	if err != nil {
-		t.Fatal(err)
+	none, small, large := NamedFile{}, memory(t, []byte("x")), memory(t, make([]byte, 101))
+	for _, shell := range []NamedFile{none, {shellName, small}} {
+		if _, err := c.Put(keyOf("a"), NamedFile{entryName, large}, shell); err == nil || !strings.Contains(err.Error(), "more than 100") {
+			t.Errorf("too large: %v", err)
+		}
 	}
-	large, err := memfile.Of("native", make([]byte, 101))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _, _ = small.Close(), large.Close() }()
-	if _, err := c.Put(keyOf("a"), NamedFile{entryName, large}); err == nil || !strings.Contains(err.Error(), "more than 100") {
-		t.Errorf("too large: %v", err)
+	for _, shell := range []*os.File{large, memory(t, nil)} {
+		if _, err := c.Put(keyOf("a"), NamedFile{entryName, small}, NamedFile{shellName, shell}); err == nil {
+			t.Error("a shell that is too large or empty: no error")
+		}
 	}
 	for _, name := range []string{"", ".", "..", "../x", "/x", "a/../x", "a/..", "a//b", "a/", "a b", "a\x00", "é", strings.Repeat("x", 600)} {
-		if _, err := c.Put(keyOf("a"), NamedFile{name, small}); err == nil {
+		if _, err := c.Put(keyOf("a"), NamedFile{name, small}, none); err == nil {
 			t.Errorf("name %q: no error", name)
+		}
+		if _, err := c.Put(keyOf("a"), NamedFile{entryName, small}, NamedFile{name, small}); err == nil {
+			t.Errorf("name %q of the shell: no error", name)
 		}
 	}
 	if _, err := c.Get(keyOf("a")); !errors.Is(err, ErrMiss) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Code without a shell is kept as well, and none comes back with it.
+func TestCodeWithoutAShell(t *testing.T) {
+	c, dir := newCache(t, Options{})
+	put(t, c, keyOf("a"), native)
+	for range 2 { // in place of what was there
+		e, err := c.Put(keyOf("a"), NamedFile{entryName, memory(t, other)}, NamedFile{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = e.Close() }()
+	}
+	for _, from := range []*Cache{c, openCache(t, dir, Options{})} {
+		e, err := from.Get(keyOf("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		holds(t, NamedFile{e.Name(), e.File()}, NamedFile{entryName, nil}, other)
+		if e.Shell() != (NamedFile{}) || from.Stats().MemoryBytes != int64(len(other)) {
+			t.Errorf("shell %+v, %+v", e.Shell(), from.Stats())
+		}
+		_ = e.Close()
 	}
 }
 
@@ -164,7 +188,7 @@ func TestManyAtOnce(t *testing.T) {
 	for i := range 4 {
 		put(t, seed, keyOf(fmt.Sprint(i)), append([]byte{byte(i)}, native...))
 	}
-	c := openCache(t, dir, Options{Hot: int64(len(native))})
+	c := openCache(t, dir, Options{Hot: weight(native) + 1})
 	var wg sync.WaitGroup
 	for g := range 8 {
 		wg.Go(func() {
@@ -217,19 +241,26 @@ func TestNotes(t *testing.T) {
 
 // FuzzFile feeds Get with any bytes: it finds no code in them.
 func FuzzFile(f *testing.F) {
-	h, err := header{Kind: code, Key: keyOf("a").String(), Name: entryName, Size: 4}.prefix()
-	if err != nil {
-		f.Fatal(err)
+	for _, shell := range []int64{0, 3, 1 << 62, -1} {
+		h, err := header{Kind: code, Key: keyOf("a").String(), Name: entryName, Size: 4, ShellName: shellName, Shell: shell}.prefix()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(append(h, make([]byte, 36+max(0, min(shell, 9)))...))
+		f.Add(h)
 	}
-	f.Add(append(h, make([]byte, 36)...))
-	f.Add(h)
 	f.Add([]byte(magic))
+	f.Add([]byte(former + "\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, dir := newCache(t, Options{})
 		if err := os.WriteFile(fileOf(dir, keyOf("a")), data, 0o400); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Get(keyOf("a")); !errors.Is(err, ErrMiss) || c.Stats().Corrupt != 1 {
+		corrupt := int64(1)
+		if len(data) >= prefixLen && bytes.HasPrefix(data, []byte(former)) {
+			corrupt = 0
+		}
+		if _, err := c.Get(keyOf("a")); !errors.Is(err, ErrMiss) || c.Stats().Corrupt != corrupt {
 			t.Errorf("%v, %+v", err, c.Stats())
 		}
 	})
@@ -241,15 +272,11 @@ func BenchmarkGetFromDisk(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	file, err := memfile.Of("native", make([]byte, 64<<20))
+	e, err := c.Put(keyOf("a"), NamedFile{entryName, memory(b, make([]byte, 64<<20))}, NamedFile{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	e, err := c.Put(keyOf("a"), NamedFile{entryName, file})
-	if err != nil {
-		b.Fatal(err)
-	}
-	_, _ = e.Close(), file.Close()
+	_ = e.Close()
 	b.SetBytes(64 << 20)
 	for b.Loop() {
 		e, err := c.Get(keyOf("a"))

@@ -6,6 +6,11 @@
 // memory while it computes the code, and gives away that memory. Workers see it under the name that
 // wazero expects, through a link to the descriptor they were passed.
 //
+// With the code goes the module's shell, for which see the package module: a worker that has the code needs no more
+// of the module. It is another file for wazero, which looks for the code under another name then, so each has its
+// name. A shell without its code, or with another's, would be a module that does something else: both are in one
+// file, under one authentication.
+//
 // What is worth remembering about a module besides its code, such as which bytes it was normalised to, is a
 // note: some bytes by key, under the same protection.
 //
@@ -15,8 +20,9 @@
 //     any more: there is no moment between check and use.
 //   - Code is found only under the key that it was put under: the key is part of what is authenticated, so
 //     that a file under another's name is as bad as one that was changed.
-//   - Whatever is wrong with a file, it is moved away, counted, and answered with [ErrMiss], so that the
-//     caller compiles again. Only a lack of memory or descriptors is an error.
+//   - An entry's shell is the one that was put with its code. There is no other way to come by a shell.
+//   - A file of a former format is as good as none. Whatever else is wrong with a file, it is moved away, counted, and
+//     answered with [ErrMiss], so that the caller compiles again. Only a lack of memory or descriptors is an error.
 //   - A disk that is full or broken costs the next process a compilation, never this one its work.
 //   - Several processes may share a directory: files are replaced and removed whole.
 //

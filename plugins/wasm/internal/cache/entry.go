@@ -4,10 +4,9 @@ import (
 	"os"
 	"slices"
 	"sync"
-	"time"
 )
 
-// An Entry is native code in sealed memory. It must be closed.
+// An Entry is native code in sealed memory, and the shell that was put with it. It must be closed.
 type Entry struct {
 	cache *Cache
 	code  *sealed
@@ -16,13 +15,17 @@ type Entry struct {
 
 // File returns the sealed memory. It belongs to the entry; its offset belongs to nobody, so read it with
 // ReadAt or pass it on.
-func (e *Entry) File() *os.File { return e.code.file }
+func (e *Entry) File() *os.File { return e.code.native.File }
 
-// Name is the path, relative to its cache directory, at which wazero looks for the code.
-func (e *Entry) Name() string { return e.code.name }
+// Name is the path, relative to its cache directory, at which wazero looks for the code of the whole module.
+func (e *Entry) Name() string { return e.code.native.Name }
 
 // Size is how many bytes the code has.
 func (e *Entry) Size() int64 { return e.code.size }
+
+// Shell returns the module's shell in sealed memory, which belongs to the entry as File does, under the name at
+// which wazero looks for the code when it is given the shell. Its File is nil if none was put.
+func (e *Entry) Shell() NamedFile { return e.code.shell }
 
 // Close lets go of the code. Closing twice is closing once.
 func (e *Entry) Close() error {
@@ -32,16 +35,6 @@ func (e *Entry) Close() error {
 		e.cache.release(e.code)
 	})
 	return nil
-}
-
-// A sealed is code in memory, shared by all its users.
-type sealed struct {
-	key     Key
-	file    *os.File
-	name    string
-	size    int64
-	users   int       // guarded by Cache.mu; the hot list is one
-	touched time.Time // guarded by Cache.mu; when the file on disk was marked as used
 }
 
 // take returns an entry for code that is in memory, and makes it the hottest. c.mu is held.
@@ -62,7 +55,7 @@ func (c *Cache) release(s *sealed) {
 	if c.live[s.key] == s {
 		delete(c.live, s.key)
 	}
-	_ = s.file.Close()
+	_ = s.close()
 }
 
 // cool lets go of the coldest code until the rest fits. c.mu is held.
@@ -90,11 +83,11 @@ func (h *hotList) add(s *sealed) bool {
 		h.order = append(slices.Delete(h.order, at, at+1), s)
 		return false
 	}
-	if s.size > h.max {
+	if s.bytes() > h.max {
 		return false
 	}
 	h.order = append(h.order, s)
-	h.bytes += s.size
+	h.bytes += s.bytes()
 	return true
 }
 
@@ -105,7 +98,7 @@ func (h *hotList) surplus() *sealed {
 	}
 	s := h.order[0]
 	h.order = slices.Delete(h.order, 0, 1)
-	h.bytes -= s.size
+	h.bytes -= s.bytes()
 	return s
 }
 
@@ -116,6 +109,6 @@ func (h *hotList) drop(s *sealed) bool {
 		return false
 	}
 	h.order = slices.Delete(h.order, at, at+1)
-	h.bytes -= s.size
+	h.bytes -= s.bytes()
 	return true
 }

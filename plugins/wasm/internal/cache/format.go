@@ -14,9 +14,11 @@ import (
 	"strings"
 )
 
-// A file is: magic, length of the header, header, content, code of all that.
+// A file is: magic, length of the header, header, content, code of all that. The content is that of a note, or native
+// code and then, if there is one, the shell.
 const (
-	magic     = "solti-wasm-cache-1\n"
+	magic     = "solti-wasm-cache-2\n"
+	former    = "solti-wasm-cache-1\n" // had no shells
 	maxHeader = 64 << 10
 	prefixLen = len(magic) + 4
 	chunk     = 1 << 20
@@ -27,7 +29,26 @@ type header struct {
 	Kind kind   `json:"kind"`
 	Key  string `json:"key"`
 	Name string `json:"name,omitempty"`
-	Size int64  `json:"size"` // of the content
+	Size int64  `json:"size"` // of the content but the shell
+
+	ShellName string `json:"shellName,omitempty"`
+	Shell     int64  `json:"shell,omitempty"` // bytes; 0 means none
+}
+
+// checkNames makes sure that the code is linked to where a file of wazero's can be.
+func (h header) checkNames() error {
+	if err := checkName(h.Name); err != nil || h.Shell == 0 {
+		return err
+	}
+	return checkName(h.ShellName)
+}
+
+// sizes returns how long the parts of the content are.
+func (h header) sizes() []int64 {
+	if h.Shell == 0 {
+		return []int64{h.Size}
+	}
+	return []int64{h.Size, h.Shell}
 }
 
 // mac begins an authentication code.
@@ -68,6 +89,9 @@ func readHeader(file *os.File, sum io.Writer, want header, most int64) (header, 
 		return h, corruptf("is cut off: %v", err)
 	}
 	length := binary.LittleEndian.Uint32(prefix[len(magic):])
+	if string(prefix[:len(magic)]) == former {
+		return h, ErrMiss
+	}
 	if string(prefix[:len(magic)]) != magic || length > maxHeader {
 		return h, corruptf("does not begin as a file of the cache does")
 	}
@@ -81,23 +105,29 @@ func readHeader(file *os.File, sum io.Writer, want header, most int64) (header, 
 	switch rest := st.Size() - int64(prefixLen) - int64(length) - sha256.Size; {
 	case h.Kind != want.Kind || h.Key != want.Key:
 		return h, corruptf("is another file of the cache: %s %s", h.Kind, h.Key)
-	case h.Size < 0 || h.Size > most || h.Size != rest:
-		return h, corruptf("has %d bytes where %d should be", rest, h.Size)
+	case min(h.Size, h.Shell) < 0 || max(h.Size, h.Shell) > most || h.Shell != rest-h.Size:
+		return h, corruptf("has %d bytes where %d and %d should be", rest, h.Size, h.Shell)
 	}
 	return h, nil
 }
 
-// copyContent copies the content of a file and makes sure that all of the file is what was put into it.
-func copyContent(to io.Writer, file *os.File, sum hash.Hash, size int64) error {
-	in := io.TeeReader(io.LimitReader(file, size), sum)
-	n, err := io.CopyBuffer(struct{ io.Writer }{to}, in, make([]byte, min(size, chunk)+1))
-	switch {
-	case err != nil && !errors.As(err, new(*writeError)):
-		return corruptf("cannot be read: %v", err)
-	case err != nil:
-		return err
-	case n != size:
-		return corruptf("is cut off after %d of %d bytes", n, size)
+// copyContent copies the parts of a file's content, as many as there are writers, and makes sure that all of the
+// file is what was put into it.
+func copyContent(file *os.File, sum hash.Hash, sizes []int64, to []io.Writer) error {
+	if len(to) != len(sizes) {
+		return corruptf("has %d parts", len(sizes))
+	}
+	for i, size := range sizes {
+		in := io.TeeReader(io.LimitReader(file, size), sum)
+		n, err := io.CopyBuffer(writer{to[i]}, in, make([]byte, min(size, chunk)+1))
+		switch {
+		case err != nil && !errors.As(err, new(*writeError)):
+			return corruptf("cannot be read: %v", err)
+		case err != nil:
+			return err
+		case n != size:
+			return corruptf("is cut off after %d of %d bytes", n, size)
+		}
 	}
 	var have [sha256.Size]byte
 	if _, err := io.ReadFull(file, have[:]); err != nil {

@@ -2,10 +2,10 @@ package cache
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"time"
 
-	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/private"
 )
 
@@ -57,7 +57,7 @@ func (c *Cache) finish(k Key, mine *load) (*Entry, error) {
 	}
 	c.stats.Hits++
 	if had := c.live[k]; had != nil { // put meanwhile
-		_ = s.file.Close()
+		_ = s.close()
 		return c.take(had), nil
 	}
 	c.live[k] = s
@@ -65,35 +65,32 @@ func (c *Cache) finish(k Key, mine *load) (*Entry, error) {
 }
 
 // fetch copies the code from the disk into sealed memory.
-func (c *Cache) fetch(k Key) (*sealed, error) {
-	name := code.file(k)
-	s := &sealed{key: k, touched: time.Now()}
-	err := c.read(code, k, c.entry, func(h header, copyTo func(w writer) error) (err error) {
-		if err := checkName(h.Name); err != nil {
+func (c *Cache) fetch(k Key) (s *sealed, err error) {
+	err = c.read(code, k, c.entry, func(h header, copyTo func(to ...io.Writer) error) (err error) {
+		if err := h.checkNames(); err != nil {
 			return corruptf("%v", err)
 		}
-		if s.file, err = memfile.New("wasm-code"); err != nil {
+		if s, err = newSealed(k, h); err != nil {
 			return err
 		}
-		s.name, s.size = h.Name, h.Size
-		if err := copyTo(writer{s.file}); err != nil {
+		if err := copyTo(s.memory()...); err != nil {
 			return err
 		}
-		return memfile.Seal(s.file)
+		return s.seal()
 	})
 	if err != nil {
-		if s.file != nil {
-			_ = s.file.Close()
+		if s != nil {
+			_ = s.close()
 		}
 		return nil, err
 	}
-	_ = c.dir.Touch(name)
+	_ = c.dir.Touch(code.file(k))
 	return s, nil
 }
 
-// read opens the file for a key and has use copy its content. Whatever is wrong with the file becomes
-// ErrMiss; other errors of use are returned.
-func (c *Cache) read(what kind, k Key, most int64, use func(h header, copyTo func(w writer) error) error) error {
+// read opens the file for a key and has use copy its content, to one writer for each part. Whatever is wrong with the
+// file becomes ErrMiss; other errors of use are returned.
+func (c *Cache) read(what kind, k Key, most int64, use func(h header, copyTo func(to ...io.Writer) error) error) error {
 	name := what.file(k)
 	file, err := c.dir.Open(name)
 	switch {
@@ -109,7 +106,7 @@ func (c *Cache) read(what kind, k Key, most int64, use func(h header, copyTo fun
 	sum := c.mac()
 	h, err := readHeader(file, sum, header{Kind: what, Key: k.String()}, most)
 	if err == nil {
-		err = use(h, func(w writer) error { return copyContent(w, file, sum, h.Size) })
+		err = use(h, func(to ...io.Writer) error { return copyContent(file, sum, h.sizes(), to) })
 	}
 	if errors.As(err, new(*corruptError)) {
 		c.condemn(name, k, err)

@@ -13,13 +13,13 @@ func (c *Cache) PutNote(k Key, data []byte) error {
 		return fmt.Errorf("code cache: a note of %d bytes is more than %d", len(data), maxNote)
 	}
 	h := header{Kind: note, Key: k.String(), Size: int64(len(data))}
-	return c.write(h, note.file(k), bytes.NewReader(data), io.Discard)
+	return c.write(h, note.file(k), part{bytes.NewReader(data), io.Discard, h.Size})
 }
 
 // Note returns the note for the key, or [ErrMiss] as Get does.
 func (c *Cache) Note(k Key) ([]byte, error) {
 	var data bytes.Buffer
-	err := c.read(note, k, maxNote, func(_ header, copyTo func(w writer) error) error { return copyTo(writer{&data}) })
+	err := c.read(note, k, maxNote, func(_ header, copyTo func(to ...io.Writer) error) error { return copyTo(&data) })
 	if err != nil {
 		return nil, err
 	}

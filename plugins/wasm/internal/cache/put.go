@@ -6,22 +6,21 @@ import (
 	"hash"
 	"io"
 	"os"
-	"time"
 
-	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/private"
 )
 
-// A NamedFile is a file that wazero has made below its cache directory.
+// A NamedFile is a file, and where wazero looks for native code.
 type NamedFile struct {
-	Name string   // relative to that directory
+	Name string   // relative to wazero's cache directory
 	File *os.File // read with ReadAt, from the beginning
 }
 
-// Put keeps the code for the key, in place of what was there, and returns it in sealed memory. That it
-// cannot be kept on disk is logged and counted, and no error.
-func (c *Cache) Put(k Key, f NamedFile) (*Entry, error) {
-	s, err := c.put(k, f)
+// Put keeps the code for the key, in place of what was there, and with it the module's shell, if its File is not nil:
+// they are only ever handed out together. It returns both in sealed memory. That they cannot be kept on disk is
+// logged and counted, and no error.
+func (c *Cache) Put(k Key, native, shell NamedFile) (*Entry, error) {
+	s, err := c.put(k, native, shell)
 	if err != nil {
 		return nil, fmt.Errorf("code cache: put %s: %w", k, err)
 	}
@@ -34,48 +33,77 @@ func (c *Cache) Put(k Key, f NamedFile) (*Entry, error) {
 	return c.take(s), nil
 }
 
-func (c *Cache) put(k Key, f NamedFile) (*sealed, error) {
-	if err := checkName(f.Name); err != nil {
-		return nil, err
-	}
-	st, err := f.File.Stat()
+func (c *Cache) put(k Key, native, shell NamedFile) (*sealed, error) {
+	h, err := c.header(k, native, shell)
 	if err != nil {
 		return nil, err
 	}
-	if st.Size() > c.entry {
-		return nil, fmt.Errorf("native code of %d bytes is more than %d", st.Size(), c.entry)
-	}
-	s := &sealed{key: k, name: f.Name, size: st.Size(), touched: time.Now()}
-	if s.file, err = memfile.New("wasm-code"); err != nil {
+	s, err := newSealed(k, h)
+	if err != nil {
 		return nil, err
 	}
-	h := header{Kind: code, Key: k.String(), Name: f.Name, Size: s.size}
-	if err = c.write(h, code.file(k), io.NewSectionReader(f.File, 0, s.size), s.file); err == nil {
-		err = memfile.Seal(s.file)
+	var parts []part
+	from, to := []NamedFile{native, shell}, s.memory()
+	for i, size := range h.sizes() {
+		parts = append(parts, part{io.NewSectionReader(from[i].File, 0, size), to[i], size})
+	}
+	if err = c.write(h, code.file(k), parts...); err == nil {
+		err = s.seal()
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.file.Close())
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
+// header returns what the file begins with that code and shell are put into.
+func (c *Cache) header(k Key, native, shell NamedFile) (header, error) {
+	h := header{Kind: code, Key: k.String(), Name: native.Name}
+	st, err := native.File.Stat()
+	if err != nil {
+		return h, err
+	}
+	h.Size = st.Size()
+	if shell.File != nil {
+		if st, err = shell.File.Stat(); err != nil {
+			return h, err
+		}
+		if h.Shell, h.ShellName = st.Size(), shell.Name; h.Shell == 0 {
+			return h, errors.New("the shell is empty")
+		}
+	}
+	if max(h.Size, h.Shell) > c.entry {
+		return h, fmt.Errorf("native code of %d bytes or a shell of %d is more than %d", h.Size, h.Shell, c.entry)
+	}
+	return h, h.checkNames()
+}
+
+// A part of a file's content is on its way into memory.
+type part struct {
+	from io.Reader
+	to   io.Writer
+	size int64
+}
+
 // write copies the content into memory and, if it can be, into a file.
-func (c *Cache) write(h header, name string, content io.Reader, memory io.Writer) error {
+func (c *Cache) write(h header, name string, content ...part) error {
 	prefix, err := h.prefix()
 	if err != nil {
 		return err
 	}
-	disk := c.draft(h.Size)
+	disk := c.draft(h.Size + h.Shell)
 	defer disk.discard()
 	sum := c.mac()
 	disk.write(prefix)
 	_, _ = sum.Write(prefix)
-	n, err := io.CopyBuffer(io.MultiWriter(memory, sum, disk), content, make([]byte, min(h.Size, chunk)+1))
-	if err != nil {
-		return err
-	}
-	if n != h.Size {
-		return fmt.Errorf("it has %d bytes, not %d", n, h.Size)
+	for _, p := range content {
+		n, err := io.CopyBuffer(io.MultiWriter(p.to, sum, disk), p.from, make([]byte, min(p.size, chunk)+1))
+		if err != nil {
+			return err
+		}
+		if n != p.size {
+			return fmt.Errorf("it has %d bytes, not %d", n, p.size)
+		}
 	}
 	c.commit(disk, sum, name)
 	return nil

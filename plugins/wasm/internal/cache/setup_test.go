@@ -17,7 +17,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var secret = [32]byte{1, 2, 3}
 
-const entryName = "wazero-v1.12.0-amd64-linux/0123456789abcdef"
+const (
+	entryName = "wazero-v1.12.0-amd64-linux/0123456789abcdef"
+	shellName = "wazero-v1.12.0-amd64-linux/fedcba9876543210"
+)
+
+// shellOf returns what is put as the shell beside code.
+func shellOf(code []byte) []byte {
+	return append(bytes.Repeat([]byte("shell of "), 300), code[:min(len(code), 9)]...)
+}
+
+// weight is what code and its shell take.
+func weight(code []byte) int64 { return int64(len(code) + len(shellOf(code))) }
 
 func keyOf(module string) Key {
 	return Key{content.Of([]byte(module)), "v1.12.0", "build", "amd64", "avx2", ""}
@@ -42,33 +53,49 @@ func openCache(t *testing.T, dir string, o Options) *Cache {
 // put puts and closes.
 func put(t *testing.T, c *Cache, k Key, data []byte) {
 	t.Helper()
-	file, err := memfile.Of("native", data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }()
-	e, err := c.Put(k, NamedFile{entryName, file})
+	e, err := c.Put(k, NamedFile{entryName, memory(t, data)}, NamedFile{shellName, memory(t, shellOf(data))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	check(t, e, data)
 }
 
-// check wants an entry to hold the data, sealed, and closes it.
+// memory returns a file with the data.
+func memory(t testing.TB, data []byte) *os.File {
+	t.Helper()
+	file, err := memfile.Of("test", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	return file
+}
+
+// check wants an entry to hold the data and its shell, sealed, and closes it.
 func check(t *testing.T, e *Entry, data []byte) {
 	t.Helper()
-	got, err := io.ReadAll(io.NewSectionReader(e.File(), 0, e.Size()+1))
-	if err != nil || !bytes.Equal(got, data) {
-		t.Errorf("%d bytes, %v; want the %d that were put", len(got), err, len(data))
+	holds(t, NamedFile{e.Name(), e.File()}, NamedFile{entryName, nil}, data)
+	holds(t, e.Shell(), NamedFile{shellName, nil}, shellOf(data))
+	if e.Size() != int64(len(data)) {
+		t.Errorf("size %d, want %d", e.Size(), len(data))
 	}
-	if !memfile.Sealed(e.File()) || e.Name() != entryName || e.Size() != int64(len(data)) {
-		t.Errorf("sealed %v, name %q, size %d", memfile.Sealed(e.File()), e.Name(), e.Size())
+	_ = e.Close()
+	_ = e.Close()
+}
+
+// holds wants a file to have a name and content, and to be sealed.
+func holds(t *testing.T, f, named NamedFile, want []byte) {
+	t.Helper()
+	got, err := io.ReadAll(io.NewSectionReader(f.File, 0, int64(len(want))+1))
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, %v; want the %d that were put", len(got), err, len(want))
 	}
-	if _, err := e.File().WriteAt([]byte{0}, 0); err == nil {
+	if !memfile.Sealed(f.File) || f.Name != named.Name {
+		t.Errorf("sealed %v, name %q; want %q", memfile.Sealed(f.File), f.Name, named.Name)
+	}
+	if _, err := f.File.WriteAt([]byte{0}, 0); err == nil {
 		t.Error("the entry can be written to")
 	}
-	_ = e.Close()
-	_ = e.Close()
 }
 
 // fileOf returns the file that the cache has for the key.

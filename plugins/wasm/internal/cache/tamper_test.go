@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,14 +39,57 @@ func tampering(t *testing.T) map[string]func(a, b string) {
 			t.Fatal(err)
 		}
 	}
+	h, err := header{
+		Kind: code, Key: keyOf("a").String(), Name: entryName, Size: int64(len(native)), ShellName: shellName, Shell: int64(len(shellOf(native))),
+	}.prefix()
+	do(err)
+	inCode := len(h) + len(native) // where the shell begins
 	set := map[string]func(a, b string){
 		"bit flip in the magic": at(0), "bit flip in the length": at(len(magic)), "bit flip in the header": at(prefixLen + 30),
-		"bit flip in the code": at(2000), "bit flip in the last byte of code": at(-33), "bit flip in the authentication": at(-1),
+		"bit flip in the code": at(2000), "bit flip in the last byte of the shell": at(-33), "bit flip in the authentication": at(-1),
 		"cut to nothing": cut(0), "cut in the magic": cut(5), "cut in the header": cut(60), "cut in the code": cut(2000),
+		"bit flip in the last byte of the code": at(inCode - 1), "bit flip in the first byte of the shell": at(inCode),
+		"bit flip in the shell": at(inCode + 1500), "cut before the shell": cut(inCode), "cut in the shell": cut(-100),
 		"cut in the authentication": cut(-3), "cut by the authentication": cut(-32),
 		"longer": func(a, _ string) { rewrite(t, a, func(d []byte) []byte { return append(d, 0) }) },
 		"swap": func(a, b string) {
 			do(errors.Join(os.Rename(a, a+".x"), os.Rename(b, a), os.Rename(a+".x", b)))
+		},
+		"shell of another": func(a, b string) {
+			text, err := os.ReadFile(b)
+			do(err)
+			rewrite(t, a, func(d []byte) []byte { copy(d[inCode:len(d)-32], text[inCode:]); return d })
+		},
+		"code of another": func(a, b string) {
+			text, err := os.ReadFile(b)
+			do(err)
+			rewrite(t, a, func(d []byte) []byte { copy(d[len(h):inCode], text[len(h):]); return d })
+		},
+		"without its shell": func(a, _ string) {
+			rewrite(t, a, func(d []byte) []byte { return append(d[:inCode], d[len(d)-32:]...) })
+		},
+		"without its shell, as the header says": func(a, _ string) {
+			rewrite(t, a, func(d []byte) []byte {
+				h, err := header{Kind: code, Key: keyOf("a").String(), Name: entryName, Size: int64(len(native))}.prefix()
+				do(err)
+				return slices.Concat(h, native, d[len(d)-32:])
+			})
+		},
+		"border between code and shell moved": func(a, _ string) {
+			rewrite(t, a, func(d []byte) []byte {
+				h, err := header{
+					Kind: code, Key: keyOf("a").String(), Name: entryName, Size: int64(len(native)) + 9, ShellName: shellName, Shell: int64(len(shellOf(native))) - 9,
+				}.prefix()
+				do(err)
+				return append(h, d[len(h):]...)
+			})
+		},
+		"names swapped": func(a, _ string) {
+			rewrite(t, a, func(d []byte) []byte {
+				d = bytes.Replace(d, []byte(entryName), []byte("x"), 1)
+				d = bytes.Replace(d, []byte(shellName), []byte(entryName), 1)
+				return bytes.Replace(d, []byte(`"x"`), []byte(`"`+shellName+`"`), 1)
+			})
 		},
 		"copy of another": func(a, b string) {
 			text, err := os.ReadFile(b)
@@ -140,6 +184,28 @@ func TestTamperingIsNoticedAndMended(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file of the format before, which had no shells, is no damage. What is put takes its place.
+func TestAFileOfTheFormerFormatIsAMiss(t *testing.T) {
+	first, dir := newCache(t, Options{})
+	put(t, first, keyOf("a"), native)
+	rewrite(t, fileOf(dir, keyOf("a")), func(d []byte) []byte { return append([]byte(former), d[len(magic):]...) })
+	c := openCache(t, dir, Options{})
+	for range 2 {
+		if e, err := c.Get(keyOf("a")); !errors.Is(err, ErrMiss) || e != nil {
+			t.Fatalf("got %v, %v; want a miss", e, err)
+		}
+	}
+	if st := c.Stats(); st.Corrupt != 0 || st.Quarantined != 0 || st.Misses != 2 || st.Files != 1 {
+		t.Errorf("%+v", st)
+	}
+	put(t, c, keyOf("a"), native)
+	e, err := openCache(t, dir, Options{}).Get(keyOf("a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, e, native)
 }
 
 func TestAFileOfAnotherVersionIsNotLookedAt(t *testing.T) {

@@ -77,7 +77,7 @@ func TestCodeFromTheCacheIsNotCompiledAgain(t *testing.T) {
 	first := openCache(t, dir)
 	r := c.mustCompile(t, buildGo(t), options())
 	k := keyFor(t, r, options())
-	put, err := first.Put(k, r.Native)
+	put, err := first.Put(k, r.Native, r.Shell)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,8 +92,12 @@ func TestCodeFromTheCacheIsNotCompiledAgain(t *testing.T) {
 	if _, err := entry.File().WriteAt([]byte{0}, 0); !errors.Is(err, unix.EPERM) {
 		t.Errorf("write to the code: %v", err)
 	}
+	shell := entry.Shell()
 	if out := run(t, s, r.Derived, entry.File(), entry.Name()); out != "hello from Go\n" {
 		t.Errorf("the guest wrote %q", out)
+	}
+	if out := run(t, s, shell.File, entry.File(), shell.Name); out != "hello from Go\n" {
+		t.Errorf("by its shell the guest wrote %q", out)
 	}
 	if stats := again.Stats(); stats.Hits != 1 || stats.Misses != 0 {
 		t.Errorf("the cache says %+v", stats)
@@ -118,9 +122,10 @@ func TestTamperedCodeIsCompiledAgain(t *testing.T) {
 	s := newSpawner(t)
 	c := newCompiler(t, Config{Spawn: s})
 	for name, tamper := range map[string]func(a, b []byte) []byte{
-		"bit flip in the code": func(a, _ []byte) []byte { a[len(a)-100] ^= 0x10; return a },
-		"cut":                  func(a, _ []byte) []byte { return a[:len(a)/2] },
-		"swap":                 func(_, b []byte) []byte { return b },
+		"bit flip in the code":  func(a, _ []byte) []byte { a[len(a)/2] ^= 0x10; return a },
+		"bit flip in the shell": func(a, _ []byte) []byte { a[len(a)-40] ^= 0x10; return a },
+		"cut":                   func(a, _ []byte) []byte { return a[:len(a)/2] },
+		"swap":                  func(_, b []byte) []byte { return b },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "cache")
@@ -129,7 +134,7 @@ func TestTamperedCodeIsCompiledAgain(t *testing.T) {
 				r := c.mustCompile(t, moduletest.Hello(text), options())
 				k := keyFor(t, r, options())
 				before := ls(t, dir)
-				e, err := first.Put(k, r.Native)
+				e, err := first.Put(k, r.Native, r.Shell)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -152,12 +157,12 @@ func TestTamperedCodeIsCompiledAgain(t *testing.T) {
 			if r2.Digest != r.Digest || keyFor(t, r2, options()) != k {
 				t.Errorf("another key for the same module")
 			}
-			e, err := second.Put(k, r2.Native)
+			e, err := second.Put(k, r2.Native, r2.Shell)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer func() { _ = e.Close() }()
-			if out := run(t, s, r2.Derived, e.File(), e.Name()); out != "right" {
+			if out := run(t, s, e.Shell().File, e.File(), e.Shell().Name); out != "right" {
 				t.Errorf("the guest wrote %q", out)
 			}
 		})

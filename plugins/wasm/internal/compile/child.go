@@ -2,18 +2,12 @@ package compile
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"runtime/debug"
-	"syscall"
-
-	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/fence"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/guest"
@@ -27,6 +21,7 @@ const (
 	fdRequest // sealed
 	fdGo      // at its end the limits are set
 	fdDerived // for the module that was compiled
+	fdShell   // for its shell
 	fdReport
 	fdScratch // a directory
 )
@@ -43,6 +38,7 @@ type report struct {
 	Facts    *module.Facts
 	Refused  []string `json:",omitempty"`
 	Failure  string   `json:",omitempty"` // of something else than the module
+	NoShell  string   `json:",omitempty"` // why there is none of a module that was compiled
 	Changed  bool
 	Dropped  []string `json:",omitempty"`
 	Segments [2]int
@@ -166,25 +162,6 @@ func (r *report) mended(wasm []byte, rules module.Rules) bool {
 	}
 	r.Refused = nil
 	return true
-}
-
-// compile leaves the native code in the scratch directory.
-func (r *report) compile(wasm []byte, q request) error {
-	ctx := experimental.WithCompilationWorkers(context.Background(), q.Threads)
-	native, err := wazero.NewCompilationCacheWithDir(fmt.Sprintf("/proc/self/fd/%d", fdScratch))
-	if err != nil {
-		return err
-	}
-	runtime := wazero.NewRuntimeWithConfig(ctx, q.Options.config().WithCompilationCache(native))
-	_, err = runtime.CompileModule(ctx, wasm)
-	switch {
-	case err == nil: // what the process holds goes with it
-	case errors.As(err, new(*fs.PathError)), errors.As(err, new(syscall.Errno)):
-		r.Failure = "write native code: " + err.Error()
-	default:
-		r.Refused = []string{"is not valid: " + firstLine(err.Error())}
-	}
-	return nil
 }
 
 func firstLine(text string) string {

@@ -37,7 +37,10 @@ func (c *Compiler) collect(j *job, exit spawn.Exit, o Options) (*Result, error) 
 		Facts: r.Facts, Changed: r.Changed, Dropped: r.Dropped, Segments: r.Segments,
 		Usage: usageOf(exit),
 	}
-	if err := result.take(j, o); err != nil {
+	if r.NoShell != "" {
+		c.config.Log.Warn("a compiled module has no shell, so its workers load it whole, which takes them longer", "problem", r.NoShell)
+	}
+	if err := result.take(j, o, r.NoShell == ""); err != nil {
 		return nil, errors.Join(fmt.Errorf("take over what was compiled: %w", err), result.Close())
 	}
 	if o.Admitted != "" && result.Digest != o.Admitted {
@@ -46,8 +49,8 @@ func (c *Compiler) collect(j *job, exit spawn.Exit, o Options) (*Result, error) 
 	return result, nil
 }
 
-// take takes over the files.
-func (r *Result) take(j *job, o Options) error {
+// take takes over the files. Shelled says that there is a shell of what was compiled.
+func (r *Result) take(j *job, o Options, shelled bool) error {
 	if err := memfile.Seal(j.derived); err != nil {
 		return err
 	}
@@ -66,8 +69,24 @@ func (r *Result) take(j *job, o Options) error {
 	if o.CheckOnly {
 		return nil
 	}
-	r.Native, err = findNative(j)
-	return err
+	if r.Native, err = findNative(j, wholeDir); err != nil || !shelled {
+		return err
+	}
+	return r.takeShell(j)
+}
+
+// takeShell takes over the shell, under the name of the code that was made of it.
+func (r *Result) takeShell(j *job) error {
+	named, err := findNative(j, shellDir)
+	if err != nil {
+		return err
+	}
+	_ = named.File.Close()
+	if err := memfile.Seal(j.shell); err != nil {
+		return err
+	}
+	r.Shell, j.shell = cache.NamedFile{Name: named.Name, File: j.shell}, nil
+	return nil
 }
 
 func readReport(f *os.File) (*report, error) {
@@ -86,15 +105,20 @@ func readReport(f *os.File) (*report, error) {
 	return r, json.Unmarshal(text, r)
 }
 
-// findNative opens the only file in the scratch directory.
-func findNative(j *job) (cache.NamedFile, error) {
+// findNative opens the only file in one of the directories below the scratch directory.
+func findNative(j *job, dir string) (cache.NamedFile, error) {
 	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", j.scratch.File().Fd()))
 	if err != nil {
 		return cache.NamedFile{}, err
 	}
 	defer func() { _ = root.Close() }()
+	below, err := root.OpenRoot(dir)
+	if err != nil {
+		return cache.NamedFile{}, fmt.Errorf("%w: %w", errLeftovers, err)
+	}
+	defer func() { _ = below.Close() }()
 	var found []string
-	err = fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(below.FS(), ".", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			found = append(found, path)
 			if !d.Type().IsRegular() {
@@ -109,6 +133,6 @@ func findNative(j *job) (cache.NamedFile, error) {
 	if err != nil {
 		return cache.NamedFile{}, err
 	}
-	file, err := root.Open(found[0])
+	file, err := below.Open(found[0])
 	return cache.NamedFile{Name: found[0], File: file}, err
 }

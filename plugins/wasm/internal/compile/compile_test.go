@@ -39,13 +39,57 @@ func TestAModuleIsCompiledOnceAndRunElsewhere(t *testing.T) {
 	}
 }
 
+// The engine takes the code as well when it is given the shell, which has nothing else of what the guest does.
+func TestTheShellStandsInForTheModule(t *testing.T) {
+	s := newSpawner(t)
+	c := newCompiler(t, Config{Spawn: s})
+	o := options()
+	for _, o.TailCall = range []bool{false, true} {
+		r := c.mustCompile(t, moduletest.Hello("hello, world"), o)
+		if !memfile.Sealed(r.Shell.File) || r.Shell.Name == r.Native.Name || sizeOf(t, r.Shell.File) >= sizeOf(t, r.Derived) {
+			t.Errorf("the shell %+v with %d bytes, the module with %d", r.Shell, sizeOf(t, r.Shell.File), sizeOf(t, r.Derived))
+		}
+		if out := run(t, s, r.Shell.File, r.Native.File, r.Shell.Name); out != "hello, world" {
+			t.Errorf("the guest wrote %q", out)
+		}
+		if _, e := start(t, s, r.Shell.File, r.Native.File, r.Native.Name); e.Code == 0 || !strings.Contains(e.Stderr, "compiled again") {
+			t.Errorf("under the module's name the shell found the code: %s: %s", e, e.Stderr)
+		}
+		if r2 := c.mustCompile(t, moduletest.Hello("hello, world"), o); content.Of(bytesOf(t, r2.Shell.File)) != content.Of(bytesOf(t, r.Shell.File)) {
+			t.Error("the same module got another shell")
+		}
+	}
+}
+
+func bytesOf(t *testing.T, f *os.File) []byte {
+	t.Helper()
+	text, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<30))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// Should there be no shell, the module is compiled all the same.
+func TestAModuleWithoutAShell(t *testing.T) {
+	s := newSpawner(t)
+	c := newCompiler(t, Config{Spawn: s, Args: []string{"shellless"}})
+	r := c.mustCompile(t, moduletest.Hello("hello, world"), options())
+	if r.Shell.File != nil {
+		t.Errorf("the shell is %+v", r.Shell)
+	}
+	if out := run(t, s, r.Derived, r.Native.File, r.Native.Name); out != "hello, world" {
+		t.Errorf("the guest wrote %q", out)
+	}
+}
+
 func TestNormalisingIsAnOption(t *testing.T) {
 	c := newCompiler(t, Config{})
 	m := withCustom(moduletest.Hello("x"), ".debug_info", "custom")
 	o := options()
 	o.CheckOnly = true
 	r := c.mustCompile(t, m, o)
-	if !r.Changed || len(r.Dropped) != 2 || r.Native.File != nil {
+	if !r.Changed || len(r.Dropped) != 2 || r.Native.File != nil || r.Shell.File != nil {
 		t.Errorf("%+v", r)
 	}
 	o.Debug = true
@@ -103,7 +147,7 @@ func TestAChildThatFailsIsACrashOfItsOwn(t *testing.T) {
 	for mode, want := range map[string]string{
 		"crash": "exit status 2: panic: the compiler broke", "fatal": "concurrent map", "silent": "its report cannot be read",
 		"babble": "its report cannot be read", "huge": "its report cannot be read", "litter": "exactly one file",
-		"tamper": "everything was sealed",
+		"elsewhere": "exactly one file", "nameless": "exactly one file", "tamper": "everything was sealed",
 	} {
 		t.Run(mode, func(t *testing.T) {
 			if raced && mode == "fatal" {
@@ -114,7 +158,7 @@ func TestAChildThatFailsIsACrashOfItsOwn(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("error %v, want %q", err, want)
 			}
-			if crash := (*CrashError)(nil); mode != "litter" && !errors.As(err, &crash) {
+			if crash := (*CrashError)(nil); want != "exactly one file" && !errors.As(err, &crash) {
 				t.Errorf("%v is no crash", err)
 			}
 		})

@@ -12,8 +12,13 @@
 // before: it is begun in a quick place if no other is free and the module is small, and if it is not done there soon
 // it is ended, and begun again in an ordinary place.
 //
-// The child gets the module, a request, two files in memory for what it makes, and an empty directory for
-// wazero's cache. It begins when its parent has set its limits, and gives up all other files before it looks at
+// With native code comes a shell, which [module.Shell] makes: in its place a worker has the engine look for the code
+// without reading what the functions do, which the code was made from. The engine looks under a name that it makes
+// up of the module and of how it is set up. To learn that name, the child has it compile the shell as well; what it
+// makes of it is thrown away.
+//
+// The child gets the module, a request, three files in memory for what it makes, and an empty directory for what
+// the engine makes. It begins when its parent has set its limits, and gives up all other files before it looks at
 // the module.
 //
 // # Invariants
@@ -21,6 +26,7 @@
 //   - This process never parses or compiles a module.
 //   - A [Result] is what a child left that ended by itself and well. It is read only when the child is
 //     dead, and cannot be changed any more.
+//   - A result's native code and shell are of the same module, which is the one of its digest.
 //   - Whatever a module does to the child, the caller gets one of: a [RefusedError], which will always be
 //     so; a [LimitError]; a [CrashError]; the cause of its own context.
 //   - Callers with the same key share one child. It is killed when none of them waits any more, or loses its turn.

@@ -182,14 +182,14 @@ func TestCallersWithOneKeyShareAChild(t *testing.T) {
 	usage := map[Usage]bool{}
 	files := map[uintptr]bool{}
 	for r := range results {
-		usage[r.Usage], files[r.Derived.Fd()], files[r.Native.File.Fd()] = true, true, true
+		usage[r.Usage], files[r.Derived.Fd()], files[r.Native.File.Fd()], files[r.Shell.File.Fd()] = true, true, true, true
 		if n, err := io.Copy(io.Discard, io.NewSectionReader(r.Native.File, 0, 1<<20)); err != nil || n == 0 {
 			t.Errorf("%d bytes of native code, %v", n, err)
 		}
 		t.Cleanup(func() { _ = r.Close() })
 	}
-	if len(usage) != 1 || len(files) != 16 {
-		t.Errorf("%d children and %d descriptors, want 1 and 16", len(usage), len(files))
+	if len(usage) != 1 || len(files) != 24 {
+		t.Errorf("%d children and %d descriptors, want 1 and 24", len(usage), len(files))
 	}
 }
 

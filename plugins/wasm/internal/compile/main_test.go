@@ -2,6 +2,7 @@ package compile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -64,7 +65,30 @@ var modes = map[string]func(args []string) int{
 	},
 	"litter": func([]string) int { // leaves links and more in place of native code
 		_, _ = os.NewFile(fdReport, "report").WriteString(`{"Facts":{}}`)
-		_ = os.Symlink("/etc/passwd", fmt.Sprintf("/proc/self/fd/%d/code", fdScratch))
+		dir := fmt.Sprintf("/proc/self/fd/%d/%s", fdScratch, wholeDir)
+		_, _ = os.Mkdir(dir, 0o700), os.Symlink("/etc/passwd", dir+"/code")
+		return 0
+	},
+	"elsewhere": func([]string) int { // leads out of the scratch directory
+		_, _ = os.NewFile(fdReport, "report").WriteString(`{"Facts":{}}`)
+		_ = os.Symlink("/etc/init.d", fmt.Sprintf("/proc/self/fd/%d/%s", fdScratch, wholeDir))
+		return 0
+	},
+	"nameless": func([]string) int { // leaves no code of the shell
+		_, _ = os.NewFile(fdReport, "report").WriteString(`{"Facts":{}}`)
+		dir := fmt.Sprintf("/proc/self/fd/%d/%s", fdScratch, wholeDir)
+		_, _ = os.Mkdir(dir, 0o700), os.WriteFile(dir+"/code", []byte("x"), 0o600)
+		return 0
+	},
+	"shellless": func([]string) int { // does it all, but says that there is no shell
+		r, err := work()
+		if err != nil {
+			return fail(err)
+		}
+		r.NoShell = "the engine does not take it"
+		if err := json.NewEncoder(os.NewFile(fdReport, "report")).Encode(r); err != nil {
+			return fail(err)
+		}
 		return 0
 	},
 	"tamper": func([]string) int { // writes to what it should only read

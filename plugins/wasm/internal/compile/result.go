@@ -17,8 +17,10 @@ type Result struct {
 	Facts   *module.Facts  // of the module as it was given; shared, not to be changed
 	Derived *os.File       // the bytes that were compiled: sealed memory, to be read with ReadAt
 	Digest  content.Digest // of Derived
-	// Native is the code, for [cache.Cache.Put]; its File is nil if the module was only checked.
-	Native cache.NamedFile
+	// Native is the code, and Shell what may take the place of Derived where that is at hand: its shell, in sealed
+	// memory, with the name that Native has then. Both are for [cache.Cache.Put]. Their File is nil if the module was
+	// only checked, and that of Shell also if it has none.
+	Native, Shell cache.NamedFile
 
 	Changed  bool     // Derived is not what was given
 	Dropped  []string // custom sections that Derived lacks
@@ -61,7 +63,7 @@ func usageOf(e spawn.Exit) Usage { return Usage{CPU: e.CPU(), Wall: e.Elapsed, M
 // Close lets go of the files.
 func (r *Result) Close() error {
 	var errs []error
-	for _, f := range []*os.File{r.Derived, r.Native.File} {
+	for _, f := range []*os.File{r.Derived, r.Native.File, r.Shell.File} {
 		if f != nil {
 			errs = append(errs, f.Close())
 		}
@@ -72,13 +74,16 @@ func (r *Result) Close() error {
 // dup returns a result with descriptors of its own.
 func (r *Result) dup() (*Result, error) {
 	d := *r
-	d.Native.File = nil
-	var err error
-	if d.Derived, err = memfile.Dup(r.Derived); err != nil {
-		return nil, err
-	}
-	if r.Native.File != nil {
-		if d.Native.File, err = memfile.Dup(r.Native.File); err != nil {
+	d.Derived, d.Native.File, d.Shell.File = nil, nil, nil
+	for _, f := range []struct {
+		own **os.File
+		of  *os.File
+	}{{&d.Derived, r.Derived}, {&d.Native.File, r.Native.File}, {&d.Shell.File, r.Shell.File}} {
+		if f.of == nil {
+			continue
+		}
+		var err error
+		if *f.own, err = memfile.Dup(f.of); err != nil {
 			return nil, errors.Join(err, d.Close())
 		}
 	}

@@ -25,6 +25,7 @@ type job struct {
 	scratch *private.Scratch
 	request *os.File
 	derived *os.File
+	shell   *os.File
 	report  *os.File
 	gate    [2]*os.File // closing the second lets the child begin
 }
@@ -105,6 +106,9 @@ func (c *Compiler) prepare(o Options, l Limits) (j *job, err error) {
 	if j.derived, err = memfile.New("wasm-module"); err != nil {
 		return j, err
 	}
+	if j.shell, err = memfile.New("wasm-shell"); err != nil {
+		return j, err
+	}
 	if j.report, err = memfile.New("compile-report"); err != nil {
 		return j, err
 	}
@@ -117,7 +121,7 @@ func (c *Compiler) prepare(o Options, l Limits) (j *job, err error) {
 
 // cleanUp lets go of all that is not in a result.
 func (c *Compiler) cleanUp(j *job) {
-	for _, f := range []*os.File{j.request, j.derived, j.report, j.gate[0], j.gate[1]} {
+	for _, f := range []*os.File{j.request, j.derived, j.shell, j.report, j.gate[0], j.gate[1]} {
 		if f != nil {
 			_ = f.Close()
 		}
@@ -142,7 +146,8 @@ func (c *Compiler) supervise(ctx context.Context, j *job, wasm *os.File, o Optio
 		Env: []string{"GOMAXPROCS=" + strconv.Itoa(c.config.Threads), "GOTRACEBACK=single"},
 		Files: []*os.File{
 			fdModule - spawn.FirstFile: wasm, fdRequest - spawn.FirstFile: j.request, fdGo - spawn.FirstFile: j.gate[0],
-			fdDerived - spawn.FirstFile: j.derived, fdReport - spawn.FirstFile: j.report, fdScratch - spawn.FirstFile: j.scratch.File(),
+			fdDerived - spawn.FirstFile: j.derived, fdShell - spawn.FirstFile: j.shell, fdReport - spawn.FirstFile: j.report,
+			fdScratch - spawn.FirstFile: j.scratch.File(),
 		},
 		Limits: []spawn.Limit{
 			{Resource: unix.RLIMIT_CPU, Max: uint64((limits.CPU + time.Second - 1) / time.Second)},

@@ -59,7 +59,8 @@ func (k *kit) image(b *binary, wasm []byte) (*image, error) {
 	return &image{
 		key: string(r.Digest), result: r,
 		load: wire.Load{
-			Module: r.Derived, Native: native, NativeName: r.Native.Name, TailCall: true, NoMounts: true,
+			Module: r.Derived, Native: native, NativeName: r.Native.Name, Shell: r.Shell.File, ShellName: r.Shell.Name,
+			TailCall: true, NoMounts: true,
 		},
 	}, nil
 }

@@ -158,7 +158,7 @@ func (k *kit) verify(b *binary, i *image) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	e, err := first.Put(key, i.result.Native)
+	e, err := first.Put(key, i.result.Native, i.result.Shell)
 	if err == nil {
 		err = errors.Join(e.Close(), first.Close())
 	}

@@ -20,26 +20,33 @@ import (
 
 // A form is one of the ways in which a module can be run, which must not differ in what can be seen.
 type form struct {
-	engine     wire.Engine
-	normalized bool
+	name   string
+	source Source
 }
 
-func (f form) String() string { return fmt.Sprintf("engine %v, normalized %t", f.engine, f.normalized) }
-
-// forms are the others than the plainest one: interpreted as it is.
-var forms = []form{{wire.EngineInterpreter, true}, {wire.EngineCompiler, false}, {wire.EngineCompiler, true}}
+// formsOf returns the forms of a module, the plainest one first. SOLTI_LONG=1 also compiles large modules as they are.
+func formsOf(t *testing.T, wasm []byte) []form {
+	t.Helper()
+	n, err := module.Normalize(wasm, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forms := []form{
+		{"interpreted as it is", Source{Wasm: wasm, Engine: wire.EngineInterpreter}},
+		{"interpreted, normalized", Source{Wasm: n.Wasm, Engine: wire.EngineInterpreter}},
+	}
+	if len(wasm) <= 1<<20 || os.Getenv("SOLTI_LONG") != "" {
+		forms = append(forms, form{"compiled as it is", Source{Wasm: wasm, Engine: wire.EngineCompiler}})
+	}
+	whole, shell := sources(t, n.Wasm, false)
+	return append(forms, form{"compiled, normalized", whole}, form{"by its shell", shell})
+}
 
 // run tells all that can be seen of a guest: what it wrote to each stream, how it ended, and in which functions.
-func (f form) run(t *testing.T, wasm []byte, args ...string) string {
+func (f form) run(t *testing.T, args ...string) string {
 	t.Helper()
-	if f.normalized {
-		n, err := module.Normalize(wasm, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		wasm = n.Wasm
-	}
-	m := load(t, Source{Wasm: wasm, Engine: f.engine, TailCall: true})
+	f.source.TailCall = true
+	m := load(t, f.source)
 	defer func() { _ = m.runtime.Close(t.Context()) }()
 	tree, err := fsys.New(nil, fsys.Options{})
 	if err != nil {
@@ -73,21 +80,19 @@ func stdin(t *testing.T) int {
 	return fd
 }
 
-// agree checks that all forms of a module do the same. SOLTI_LONG=1 also compiles large modules as they are.
+// agree checks that all forms of a module do the same.
 func agree(t *testing.T, wasm []byte, args ...string) {
 	t.Helper()
-	want := form{wire.EngineInterpreter, false}.run(t, wasm, args...)
-	for _, f := range forms {
-		if len(wasm) > 1<<20 && f.engine == wire.EngineCompiler && !f.normalized && os.Getenv("SOLTI_LONG") == "" {
-			continue
-		}
-		if got := f.run(t, wasm, args...); got != want {
-			t.Errorf("%v:\n%.2000s\ninterpreted as it is:\n%.2000s", f, got, want)
+	forms := formsOf(t, wasm)
+	want := forms[0].run(t, args...)
+	for _, f := range forms[1:] {
+		if got := f.run(t, args...); got != want {
+			t.Errorf("%s:\n%.2000s\n%s:\n%.2000s", f.name, got, forms[0].name, want)
 		}
 	}
 }
 
-// Compiled or interpreted, normalized or as it was, a guest says and does the same, byte by byte.
+// Compiled or interpreted, normalized or as it was, whole or by its shell, a guest says and does the same, byte by byte.
 func TestFormsAgree(t *testing.T) {
 	guests := map[string][]byte{
 		"hello": moduletest.Hello("hello\n"), "exit": moduletest.Exit(256, "out", "err"), "exit-0": moduletest.Exit(0, "out", ""),
@@ -137,7 +142,7 @@ func TestFormsOfProgramsAgree(t *testing.T) {
 				t.Fatal(err)
 			}
 			agree(t, wasm, "1")
-			t.Logf("%d bytes in four forms: %v", len(wasm), time.Since(began))
+			t.Logf("%d bytes in all forms: %v", len(wasm), time.Since(began))
 		})
 	}
 }

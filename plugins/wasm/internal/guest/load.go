@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -22,6 +23,9 @@ type Source struct {
 	Wasm       []byte // kept; must not change
 	Native     string // path of the module's native code, or ""
 	NativeName string // where the engine looks for it below its cache directory
+	// Shell says that Wasm is but the shell of the module that Native was made of, so that nothing else may be
+	// executed for it.
+	Shell bool
 
 	Engine   wire.Engine
 	Pages    uint32 // ceiling of linear memory in pages of 64 KiB
@@ -59,39 +63,74 @@ func Config(engine wire.Engine, tailCall, debug bool) wazero.RuntimeConfig {
 	return c.WithCoreFeatures(features).WithCloseOnContextDone(false).WithDebugInfoEnabled(debug)
 }
 
-// Load makes a module ready.
+// A ShellError says why the shell of a module is not run. The module itself can be.
+type ShellError struct{ Reason string }
+
+func (e *ShellError) Error() string { return "the shell of a module is not run: " + e.Reason }
+
+// Load makes a module ready. It returns a *ShellError if it was given a shell and would have to execute that.
 func Load(ctx context.Context, s Source) (*Module, error) {
-	m := &Module{Engine: s.Engine, memory: newAllocator(s)}
-	if s.Engine != wire.EngineInterpreter {
-		err := Executable()
-		switch {
-		case err == nil:
-			m.Engine = wire.EngineCompiler
-		case s.Engine == wire.EngineCompiler:
-			return nil, fmt.Errorf("native code cannot be executed here: %w", err)
-		default:
-			m.Engine = wire.EngineInterpreter
-		}
+	m := &Module{memory: newAllocator(s)}
+	var err error
+	if m.Engine, err = engineOf(s); err != nil {
+		return nil, err
 	}
 	config := Config(m.Engine, s.TailCall, s.Debug)
 	if m.Engine == wire.EngineInterpreter || s.Native == "" {
 		m.Compiled = m.Engine == wire.EngineCompiler
-		return m, m.compile(ctx, s, config)
+		err = m.compile(ctx, s, config)
+	} else {
+		err = m.find(ctx, s, config)
 	}
-	dir, err := link(s)
+	if err != nil && m.runtime != nil {
+		_ = m.runtime.Close(ctx)
+	}
 	if err != nil {
 		return nil, err
+	}
+	return m, nil
+}
+
+// engineOf returns what executes a module.
+func engineOf(s Source) (wire.Engine, error) {
+	switch {
+	case s.Shell && s.Native == "":
+		return 0, &ShellError{"there is no native code"}
+	case s.Shell && s.Engine == wire.EngineInterpreter:
+		return 0, &ShellError{"it is to be interpreted"}
+	case s.Engine == wire.EngineInterpreter:
+		return s.Engine, nil
+	}
+	err := Executable()
+	switch {
+	case err == nil:
+		return wire.EngineCompiler, nil
+	case s.Shell:
+		return 0, &ShellError{"native code cannot be executed here: " + err.Error()}
+	case s.Engine == wire.EngineCompiler:
+		return 0, fmt.Errorf("native code cannot be executed here: %w", err)
+	}
+	return wire.EngineInterpreter, nil
+}
+
+// find makes the module ready with native code.
+func (m *Module) find(ctx context.Context, s Source, config wazero.RuntimeConfig) error {
+	dir, err := link(s)
+	if err != nil {
+		return err
 	}
 	defer os.RemoveAll(dir)
 	cache, err := wazero.NewCompilationCacheWithDir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open native code: %w", err)
+		return fmt.Errorf("open native code: %w", err)
 	}
 	if err := m.compile(ctx, s, config.WithCompilationCache(cache)); err != nil {
-		return nil, err
+		return err
 	}
-	m.Compiled, err = added(filepath.Dir(filepath.Join(dir, s.NativeName)))
-	return m, err
+	if m.Compiled, err = altered(dir, s); err == nil && m.Compiled && s.Shell {
+		return &ShellError{"the engine did not take the native code for it"}
+	}
+	return err
 }
 
 func newAllocator(s Source) *allocator {
@@ -143,11 +182,19 @@ func link(s Source) (string, error) {
 	return dir, nil
 }
 
-// added reports whether the engine put something beside the link: it did not take what was there.
-func added(dir string) (bool, error) {
-	list, err := os.ReadDir(dir)
+// altered reports whether the engine changed anything about the directory that link made: it did not take what was
+// there, but made code of its own, which it keeps before it goes on.
+func altered(dir string, s Source) (bool, error) {
+	files := 0
+	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			files++
+		}
+		return err
+	})
 	if err != nil {
 		return false, fmt.Errorf("look at native code: %w", err)
 	}
-	return len(list) > 1, nil
+	to, err := os.Readlink(filepath.Join(dir, s.NativeName))
+	return files != 1 || err != nil || to != s.Native, nil
 }

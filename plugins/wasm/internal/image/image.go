@@ -94,5 +94,7 @@ func newImage(d content.Digest, r *request, derived *os.File, native *cache.Entr
 		return i
 	}
 	i.load.Native, i.load.NativeName = native.File(), native.Name()
+	shell := native.Shell()
+	i.load.Shell, i.load.ShellName = shell.File, shell.Name
 	return i
 }

@@ -78,7 +78,7 @@ func (s *Studio) compile(ctx context.Context, d content.Digest, r *request, sour
 		return nil, refusal(d, err)
 	}
 	defer func() { _ = result.Close() }()
-	native, err := s.cache.Put(s.keyOf(digest, o.Flags()), result.Native)
+	native, err := s.cache.Put(s.keyOf(digest, o.Flags()), result.Native, result.Shell)
 	if err != nil {
 		return nil, fmt.Errorf("keep native code: %w", err)
 	}

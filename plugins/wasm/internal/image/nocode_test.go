@@ -17,7 +17,7 @@ func TestWithoutNativeCodeModulesAreInterpreted(t *testing.T) {
 	defer first.Close()
 	second := s.must(t, w, Interpreted)
 	defer second.Close()
-	if first != second || first.load.Native != nil || first.load.Engine != wire.EngineInterpreter {
+	if first != second || first.load.Native != nil || first.load.Shell != nil || first.load.Engine != wire.EngineInterpreter {
 		t.Errorf("the images are %p with %+v and %p", first, first.load, second)
 	}
 }

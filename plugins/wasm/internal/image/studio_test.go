@@ -66,8 +66,13 @@ func (s *Studio) must(t *testing.T, w *workload.Workload, want From) *Image {
 	if from != want {
 		t.Errorf("the image is from %s, want %s", from, want)
 	}
-	if !memfile.Sealed(i.load.Module) || i.load.Native != nil && !memfile.Sealed(i.load.Native) {
-		t.Error("its files can be changed")
+	for _, f := range []*os.File{i.load.Module, i.load.Native, i.load.Shell} {
+		if f != nil && !memfile.Sealed(f) {
+			t.Error("its files can be changed")
+		}
+	}
+	if (i.load.Native == nil) != (i.load.Shell == nil) {
+		t.Errorf("native code %v, shell %v", i.load.Native, i.load.Shell)
 	}
 	return i
 }

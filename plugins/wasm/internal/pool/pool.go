@@ -119,6 +119,9 @@ func (p *Pool) start(ctx context.Context, key string, load wire.Load) (*Worker, 
 	if err != nil {
 		return nil, err
 	}
+	if w.Ready.Whole != "" {
+		p.log().Warn("a worker loads its module whole, which takes it longer", "pid", w.PID(), "reason", w.Ready.Whole)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stats.Started++

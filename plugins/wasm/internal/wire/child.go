@@ -25,39 +25,40 @@ func NewChild(fd int) *Child {
 	return &Child{fd: fd, buf: make([]byte, MaxMessage), oob: make([]byte, unix.CmsgSpace(4*(maxDescriptors+2)))}
 }
 
-// Load waits for the module. The descriptors, of which native is -1 if there is none, are the caller's.
-func (c *Child) Load() (l Load, module, native int, err error) {
+// Load waits for the module. The files are the caller's.
+func (c *Child) Load() (l Load, f Files, err error) {
 	if err := patient(c.fd); err != nil { // before anything is received: see recvmsg
-		return l, -1, -1, err
+		return l, f, err
 	}
 	message, fds, err := receive(c.fd, c.buf, c.oob)
 	if err != nil {
-		return l, -1, -1, err
+		return l, f, err
 	}
 	if kind(message[0]) != kindLoad {
-		return l, -1, -1, fmt.Errorf("%w: message %d where Load was expected", ErrProtocol, message[0])
+		return l, f, fmt.Errorf("%w: message %d where Load was expected", ErrProtocol, message[0])
 	}
-	hasNative, err := l.decode(&decoder{b: message[1:]})
+	hasNative, hasShell, err := l.decode(&decoder{b: message[1:]})
 	if err != nil {
-		return l, -1, -1, err
+		return l, f, err
 	}
-	want := 2
+	f.Native, f.Shell = -1, -1
+	into := []*int{&f.Module}
 	if hasNative {
-		want++
+		into = append(into, &f.Native)
 	}
-	if len(fds) != want {
-		return l, -1, -1, fmt.Errorf("%w: %d descriptors, want %d", ErrProtocol, len(fds), want)
+	if hasShell {
+		into = append(into, &f.Shell)
 	}
-	ring := fds[want-1]
+	if len(fds) != len(into)+1 {
+		return l, f, fmt.Errorf("%w: %d descriptors, want %d", ErrProtocol, len(fds), len(into)+1)
+	}
+	for i, to := range into {
+		*to = fds[i]
+	}
+	ring := fds[len(into)]
 	defer unix.Close(ring)
-	if c.shared, err = mapShared(ring); err != nil {
-		return l, -1, -1, err
-	}
-	module, native = fds[0], -1
-	if hasNative {
-		native = fds[1]
-	}
-	return l, module, native, nil
+	c.shared, err = mapShared(ring)
+	return l, f, err
 }
 
 // Ready says that the module can be run.

@@ -7,7 +7,7 @@
 // whether the worker looks; a [pace] ends the looking where it does not pay.
 //
 //	plugin                                   worker
-//	   Load  (module, native code, ring) ->
+//	   Load  (module, code, shell, ring) ->
 //	                                     <-  Ready or Refusal
 //	   Job   (stdin, mounts, listeners)  ->
 //	                                         guest writes: bytes into the ring

@@ -101,7 +101,7 @@ func FuzzJob(f *testing.F) {
 		var j Job
 		_, _ = j.decode(&decoder{b: b})
 		var l Load
-		_, _ = l.decode(&decoder{b: b})
+		_, _, _ = l.decode(&decoder{b: b})
 		var r Ready
 		_ = r.decode(&decoder{b: b})
 	})

@@ -21,7 +21,7 @@ func TestAWaitingChildLetsGo(t *testing.T) {
 	}
 	loaded := make(chan error, 1)
 	go func() {
-		_, _, _, err := NewChild(fds[0]).Load()
+		_, _, err := NewChild(fds[0]).Load()
 		loaded <- err
 	}()
 	for range 20 {

@@ -36,6 +36,10 @@ type Load struct {
 	Native *os.File
 	// NativeName is where wazero looks for Native below its cache directory.
 	NativeName string
+	// Shell is the module's shell, or nil. The worker loads it in place of Module if the engine takes Native for it,
+	// and never runs it otherwise. ShellName is NativeName for that.
+	Shell     *os.File
+	ShellName string
 
 	Engine   Engine
 	Pages    uint32 // ceiling of the guest's linear memory, in pages of 64 KiB; 0 means 4096, 256 MiB
@@ -48,11 +52,15 @@ type Load struct {
 	OpenFiles uint32
 }
 
+// Files are the descriptors that come with a [Load]: -1 for one that was not sent.
+type Files struct{ Module, Native, Shell int }
+
 // Ready says that a worker waits for jobs.
 type Ready struct {
 	Took     time.Duration // from the Load to here
 	Engine   Engine        // which is used, never EngineAuto
 	Compiled bool          // no native code was found, the worker made it
+	Whole    string        // why the module was loaded although there was a shell; empty if it was not
 	Landlock uint8         // version of the kernel's file rules that hold or will hold, 0 for none
 }
 
@@ -62,15 +70,21 @@ type RefusalError struct{ Reason string }
 func (e *RefusalError) Error() string { return "load module: " + e.Reason }
 
 func (l Load) encode() (*encoder, []*os.File, error) {
-	if l.Module == nil {
+	switch {
+	case l.Module == nil:
 		return nil, nil, errors.New("load without a module")
+	case l.Shell != nil && l.Native == nil:
+		return nil, nil, errors.New("load of a shell without native code")
 	}
 	e, files := encode(kindLoad), []*os.File{l.Module}
-	e.bool(l.Native != nil)
-	if l.Native != nil {
-		files = append(files, l.Native)
+	for _, f := range []*os.File{l.Native, l.Shell} {
+		e.bool(f != nil)
+		if f != nil {
+			files = append(files, f)
+		}
 	}
 	e.string(l.NativeName)
+	e.string(l.ShellName)
 	e.uint(uint64(l.Engine))
 	e.uint(uint64(l.Pages))
 	e.bool(l.TailCall)
@@ -80,16 +94,17 @@ func (l Load) encode() (*encoder, []*os.File, error) {
 	return e, files, nil
 }
 
-func (l *Load) decode(d *decoder) (native bool, err error) {
-	native = d.bool()
+func (l *Load) decode(d *decoder) (native, shell bool, err error) {
+	native, shell = d.bool(), d.bool()
 	l.NativeName = d.string()
+	l.ShellName = d.string()
 	l.Engine = Engine(d.uint())
 	l.Pages = uint32(d.uint())
 	l.TailCall = d.bool()
 	l.Debug = d.bool()
 	l.NoMounts = d.bool()
 	l.OpenFiles = uint32(d.uint())
-	return native, d.end()
+	return native, shell, d.end()
 }
 
 func (r Ready) encode() *encoder {
@@ -97,6 +112,7 @@ func (r Ready) encode() *encoder {
 	e.duration(r.Took)
 	e.uint(uint64(r.Engine))
 	e.bool(r.Compiled)
+	e.string(clip(r.Whole, MaxTrap))
 	e.uint(uint64(r.Landlock))
 	return e
 }
@@ -105,6 +121,7 @@ func (r *Ready) decode(d *decoder) error {
 	r.Took = d.duration()
 	r.Engine = Engine(d.uint())
 	r.Compiled = d.bool()
+	r.Whole = clip(d.string(), MaxTrap)
 	r.Landlock = uint8(d.uint())
 	return d.end()
 }

@@ -26,12 +26,12 @@ func connected(t *testing.T, serve func(c *Child)) *Parent {
 		defer close(done)
 		defer unix.Close(fd)
 		c := NewChild(fd)
-		if _, module, _, err := c.Load(); err != nil {
+		_, files, err := c.Load()
+		if err != nil {
 			t.Error(err)
 			return
-		} else {
-			unix.Close(module)
 		}
+		unix.Close(files.Module)
 		defer func() { _ = c.shared.close() }()
 		if err := c.Ready(Ready{Took: time.Second, Engine: EngineCompiler}); err != nil {
 			t.Error(err)

@@ -15,15 +15,17 @@ const (
 	defaultFiles = 256
 )
 
-// applyLimits sets what holds for the process from now on.
-func applyLimits(l wire.Load, wasm int64, native int) error {
+// applyLimits sets what holds for the process from now on. It does not depend on whether there is a shell.
+func applyLimits(l wire.Load, f wire.Files) error {
+	wasm, err := sizeOf(f.Module)
+	if err != nil {
+		return fmt.Errorf("look at the module: %w", err)
+	}
 	var code int64
-	if native >= 0 {
-		var st unix.Stat_t
-		if err := unix.Fstat(native, &st); err != nil {
+	if f.Native >= 0 {
+		if code, err = sizeOf(f.Native); err != nil {
 			return fmt.Errorf("look at native code: %w", err)
 		}
-		code = st.Size
 	}
 	files := uint64(l.OpenFiles)
 	if files == 0 {

@@ -42,11 +42,11 @@ func work() (err error) {
 	runtime.GOMAXPROCS(1)
 	unix.CloseOnExec(socket)
 	child := wire.NewChild(socket)
-	request, module, native, err := child.Load()
+	request, files, err := child.Load()
 	if err != nil {
 		return err
 	}
-	w, err := load(child, request, module, native)
+	w, err := load(child, request, files)
 	if err != nil {
 		return child.Refuse(err.Error())
 	}
@@ -67,31 +67,18 @@ type worker struct {
 }
 
 // load makes the module ready, under limits.
-func load(child *wire.Child, l wire.Load, module, native int) (*worker, error) {
+func load(child *wire.Child, l wire.Load, files wire.Files) (*worker, error) {
 	begin := time.Now()
 	if l.Pages == 0 {
 		l.Pages = defaultPages
 	}
-	wasm, err := mapFile(module)
-	if err != nil {
-		return nil, err
-	}
-	if err := applyLimits(l, int64(len(wasm)), native); err != nil {
+	if err := applyLimits(l, files); err != nil {
 		return nil, err
 	}
 	w := &worker{child: child, fence: fence.New()}
-	source := guest.Source{
-		Wasm: wasm, Engine: l.Engine, Pages: l.Pages, TailCall: l.TailCall, Debug: l.Debug,
-		PagesPeak: child.Counter(wire.PagesPeak), Growths: child.Counter(wire.Growths),
-	}
-	if native >= 0 {
-		source.Native, source.NativeName = fmt.Sprintf("/proc/self/fd/%d", native), l.NativeName
-	}
-	if w.module, err = guest.Load(background, source); err != nil {
+	whole, err := w.take(l, files)
+	if err != nil {
 		return nil, err
-	}
-	if native >= 0 {
-		unix.Close(native)
 	}
 	if w.cpu, err = newCPUTimer(); err != nil {
 		return nil, err
@@ -104,9 +91,46 @@ func load(child *wire.Child, l wire.Load, module, native int) (*worker, error) {
 	tidy()
 	w.rss = peakRSS()
 	w.ready = wire.Ready{
-		Took: time.Since(begin), Engine: w.module.Engine, Compiled: w.module.Compiled, Landlock: uint8(w.fence.Version),
+		Took: time.Since(begin), Engine: w.module.Engine, Compiled: w.module.Compiled, Whole: whole, Landlock: uint8(w.fence.Version),
 	}
 	return w, nil
+}
+
+// take loads the module, by its shell if there is one and that can be, and closes the files. Whole is why it was not
+// by the shell that there was.
+func (w *worker) take(l wire.Load, files wire.Files) (whole string, err error) {
+	defer func() {
+		for _, fd := range []int{files.Module, files.Native, files.Shell} {
+			if fd >= 0 {
+				unix.Close(fd)
+			}
+		}
+	}()
+	source := guest.Source{
+		Engine: l.Engine, Pages: l.Pages, TailCall: l.TailCall, Debug: l.Debug,
+		PagesPeak: w.child.Counter(wire.PagesPeak), Growths: w.child.Counter(wire.Growths),
+	}
+	if files.Native >= 0 {
+		source.Native = fmt.Sprintf("/proc/self/fd/%d", files.Native)
+	}
+	if files.Shell >= 0 {
+		source.Shell, source.NativeName = true, l.ShellName
+		if err = w.open(source, files.Shell); err == nil {
+			return "", nil
+		}
+		whole = err.Error()
+	}
+	source.Shell, source.NativeName = false, l.NativeName
+	return whole, w.open(source, files.Module)
+}
+
+// open loads a module, or a shell, from its file.
+func (w *worker) open(source guest.Source, fd int) (err error) {
+	if source.Wasm, err = mapFile(fd); err != nil {
+		return err
+	}
+	w.module, err = guest.Load(background, source)
+	return err
 }
 
 // tidy gives the memory back that loading took, if that is worth the time.
@@ -118,19 +142,24 @@ func tidy() {
 	}
 }
 
-// mapFile makes a file's bytes readable, shared with other workers, and closes it.
+// mapFile makes a file's bytes readable, shared with other workers.
 func mapFile(fd int) ([]byte, error) {
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	size, err := sizeOf(fd)
+	if err != nil {
 		return nil, fmt.Errorf("look at the module: %w", err)
 	}
-	if st.Size == 0 {
+	if size == 0 {
 		return nil, errors.New("the module is empty")
 	}
-	b, err := unix.Mmap(fd, 0, int(st.Size), unix.PROT_READ, unix.MAP_SHARED)
+	b, err := unix.Mmap(fd, 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil, fmt.Errorf("map the module: %w", err)
 	}
 	return b, nil
+}
+
+func sizeOf(fd int) (int64, error) {
+	var st unix.Stat_t
+	err := unix.Fstat(fd, &st)
+	return st.Size, err
 }

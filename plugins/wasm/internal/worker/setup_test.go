@@ -17,6 +17,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/guest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/module"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
 
@@ -28,10 +29,10 @@ type subject struct {
 	ready  wire.Ready
 }
 
-// An image is a module, with native code, in files that do not change.
+// An image is a module, with native code and its shell, in files that do not change.
 type image struct {
-	module, native *os.File
-	name           string
+	module, native, shell *os.File
+	name, shellName       string
 }
 
 // sealed puts bytes into a file that nobody can change.
@@ -58,6 +59,18 @@ func sealed(tb testing.TB, b []byte) *os.File {
 // compiled makes an image with native code, as the compile child would.
 func compiled(tb testing.TB, wasm []byte) image {
 	tb.Helper()
+	shell, err := module.Shell(wasm)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	native, name := code(tb, wasm)
+	_, shellName := code(tb, shell)
+	return image{sealed(tb, wasm), sealed(tb, native), sealed(tb, shell), name, shellName}
+}
+
+// code returns the native code that the engine makes, and where it looks for it.
+func code(tb testing.TB, wasm []byte) (native []byte, name string) {
+	tb.Helper()
 	dir := tb.TempDir()
 	cache, err := wazero.NewCompilationCacheWithDir(dir)
 	if err != nil {
@@ -73,20 +86,26 @@ func compiled(tb testing.TB, wasm []byte) image {
 	if err != nil || len(files) != 1 {
 		tb.Fatalf("files in the cache: %v, %v; want one", files, err)
 	}
-	native, err := os.ReadFile(files[0])
-	if err != nil {
+	if native, err = os.ReadFile(files[0]); err != nil {
 		tb.Fatal(err)
 	}
-	return image{sealed(tb, wasm), sealed(tb, native), strings.TrimPrefix(files[0], dir+"/")}
+	return native, strings.TrimPrefix(files[0], dir+"/")
 }
 
 func (i image) load(l wire.Load) wire.Load {
 	l.Module, l.Native, l.NativeName, l.TailCall = i.module, i.native, i.name, true
+	l.Shell, l.ShellName = i.shell, i.shellName
 	return l
 }
 
 // start starts a worker process.
 func start(tb testing.TB) *subject {
+	tb.Helper()
+	return startAs(tb, mode)
+}
+
+// startAs starts a worker process with another mode.
+func startAs(tb testing.TB, mode string) *subject {
 	tb.Helper()
 	p, child, err := wire.NewParent()
 	if err != nil {

@@ -18,7 +18,7 @@ func TestHello(t *testing.T) {
 	if got := out.out[wire.Stdout].String(); got != "hello\n" {
 		t.Errorf("stdout %q", got)
 	}
-	if s.ready.Compiled || s.ready.Engine != wire.EngineCompiler {
+	if s.ready.Compiled || s.ready.Whole != "" || s.ready.Engine != wire.EngineCompiler {
 		t.Errorf("ready %+v, want native code that was found", s.ready)
 	}
 	if err := s.wait(); err != nil {

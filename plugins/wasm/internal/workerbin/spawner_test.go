@@ -73,8 +73,8 @@ func TestBinaryCompilesAndRunsFromMemory(t *testing.T) {
 	if err != nil || status.Code != 0 || out.String() != "hello\n" {
 		t.Errorf("status %+v, %v, output %q", status, err, &out)
 	}
-	if w.Ready.Compiled {
-		t.Error("the module was compiled again")
+	if w.Ready.Compiled || w.Ready.Whole != "" {
+		t.Errorf("the module was compiled again or loaded whole: %+v", w.Ready)
 	}
 }
 
@@ -99,7 +99,9 @@ func compiled(t *testing.T, s *spawn.Spawner) wire.Load {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
-	return wire.Load{Module: r.Derived, Native: r.Native.File, NativeName: r.Native.Name, Pages: 100}
+	return wire.Load{
+		Module: r.Derived, Native: r.Native.File, NativeName: r.Native.Name, Shell: r.Shell.File, ShellName: r.Shell.Name, Pages: 100,
+	}
 }
 
 func exe(pid int) string { return fmt.Sprintf("/proc/%d/exe", pid) }
