@@ -98,6 +98,8 @@ func TestCanceledWhileOutputIsPaced(t *testing.T) {
 	s := newSubject(t, nil)
 	r := s.build(t, inline(say(strings.Repeat("x", 200<<10)), output("1MiB", "1KiB", "block"))).start(t, nil)
 	until(t, "output", func() bool { return r.output() != "" })
+	pid := r.pid(t)
+	until(t, "the guest's end", func() bool { return !alive(pid) })
 	began := time.Now()
 	r.cancel(t)
 	if took := time.Since(began); took > patience/2 {
