@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"sync"
-	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -15,7 +14,6 @@ import (
 const (
 	maxPending = 256 << 10 // bytes that a run may have waiting; a message is about as large at most
 	maxItems   = 1024      // frames that a run may have waiting
-	firstData  = 4 << 10   // first size of a buffer; the next one is maxPending
 	itemCost   = 64        // what a frame without output weighs, beside its texts
 )
 
@@ -47,21 +45,6 @@ type queue struct {
 	totals  [2]uint64         // guarded by mu; bytes taken and left out, per stream
 
 	wake chan struct{} // holds a token when batch is not empty
-}
-
-// A batch is a sequence of frames, with the bytes of their output side by side.
-type batch struct {
-	items []item
-	data  []byte
-	last  bool // its last item is the Exited frame
-}
-
-// An item is a frame, or n bytes of a stream.
-type item struct {
-	frame  *pluginv1.Frame
-	stream pluginv1.Stream
-	offset uint64
-	n      int
 }
 
 func (q *queue) init() {
@@ -208,7 +191,7 @@ func (q *queue) begin(externalID string) {
 			weight += len(name) + len(value)
 		}
 	}
-	q.push(&pluginv1.Frame{Time: timestamppb.New(time.Now()), Body: &pluginv1.Frame_Started{Started: s}}, weight)
+	q.push(&pluginv1.Frame{Time: timestamppb.Now(), Body: &pluginv1.Frame_Started{Started: s}}, weight)
 }
 
 func (q *queue) push(f *pluginv1.Frame, weight int) {
@@ -255,41 +238,4 @@ func (q *queue) poke() {
 func (q *queue) close(err error) {
 	q.err = err
 	q.room.Broadcast()
-}
-
-// buffers holds the large buffers of runs that have ended.
-var buffers = sync.Pool{New: func() any {
-	b := make([]byte, 0, maxPending)
-	return &b
-}}
-
-func (b *batch) append(p []byte) {
-	if len(b.data)+len(p) > cap(b.data) {
-		b.grow(len(b.data) + len(p))
-	}
-	b.data = append(b.data, p...)
-}
-
-func (b *batch) grow(need int) {
-	if need <= firstData {
-		b.data = append(make([]byte, 0, firstData), b.data...)
-		return
-	}
-	large := *buffers.Get().(*[]byte) // the pool holds nothing else
-	b.data = append(large[:0], b.data...)
-}
-
-// clear makes b empty, keeping its memory.
-func (b *batch) clear() {
-	clear(b.items)
-	b.items, b.data, b.last = b.items[:0], b.data[:0], false
-}
-
-// free gives the memory of b back.
-func (b *batch) free() {
-	if cap(b.data) >= maxPending {
-		data := b.data[:0]
-		buffers.Put(&data)
-	}
-	*b = batch{}
 }
