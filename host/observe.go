@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/soltihq/solti-host/host/internal/api"
+	"github.com/soltihq/solti-host/host/internal/event"
 	"github.com/soltihq/solti-host/host/internal/metrics"
 	"github.com/soltihq/solti-host/host/internal/metrics/foreign"
 	"github.com/soltihq/solti-host/host/internal/output"
@@ -70,4 +71,11 @@ type countRequests struct{ *metrics.APIObserver }
 // End implements [api.Observer].
 func (c countRequests) End(r api.Request) {
 	c.Done(r.Transport, r.Method, r.Path, r.Status, r.Duration)
+}
+
+// published is told the records of every unit when they are durable, in order.
+func (h *Host) published(records []event.Record) {
+	h.metrics.Records(records)
+	h.bus.Publish(records)
+	h.janitor.told(records)
 }
