@@ -63,7 +63,7 @@ func idle(ctx context.Context, b *bench) error {
 		return err
 	}
 	n := b.size(2000, 100)
-	if err := h.work(ctx, n, "t"); err != nil {
+	if err := h.work(ctx, n, "t", trueTask); err != nil {
 		return err
 	}
 	rests = rests[:0]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -13,17 +14,11 @@ import (
 
 // latency compares one task at a time with one os/exec at a time, in turns.
 func latency(ctx context.Context, b *bench) error {
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	h, err := b.start(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer h.stop()
-	if err := h.work(ctx, 50, "warm"); err != nil {
+	return b.withHost(ctx, func(h *server) error { return b.latency(ctx, h) })
+}
+
+func (b *bench) latency(ctx context.Context, h *server) error {
+	if err := h.work(ctx, 50, "warm", trueTask); err != nil {
 		return err
 	}
 	var peer, disk, accepted, over []time.Duration
@@ -33,13 +28,13 @@ func latency(ctx context.Context, b *bench) error {
 			return err
 		}
 		peer = append(peer, time.Since(began))
-		d, err := fsync(dir)
+		d, err := fsync(filepath.Dir(h.dir))
 		if err != nil {
 			return err
 		}
 		disk = append(disk, d)
 		began = time.Now()
-		t, err := h.client.Create(ctx, subprocess(fmt.Sprintf("one-%d", i), "/bin/true"), client.CreateOptions{})
+		t, err := h.client.Create(ctx, trueTask(fmt.Sprintf("one-%d", i)), client.CreateOptions{})
 		if err != nil {
 			return err
 		}

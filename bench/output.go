@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -61,16 +60,10 @@ func (s *source) open() (time.Time, error) {
 // outputRate compares one task that writes as fast as it can with the same command through a pipe to
 // cat, and looks at what followers get meanwhile.
 func outputRate(ctx context.Context, b *bench) error {
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	h, err := b.start(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer h.stop()
+	return b.withHost(ctx, func(h *server) error { return b.outputRate(ctx, h) })
+}
+
+func (b *bench) outputRate(ctx context.Context, h *server) error {
 	t := b.report.table("one task that writes; CPU in s per GiB of its output",
 		"what", "MiB", "MiB/s", "ratio", "host CPU", "plugin CPU", "followers MiB/s", "complete", "missing MiB", "gaps")
 	big, small := int64(b.size(1024, 16))*mib, int64(b.size(32, 4))*mib
@@ -87,7 +80,7 @@ func outputRate(ctx context.Context, b *bench) error {
 		{"100 followers, SSE", small / 2, followEvents, b.size(100, 10)},
 	} {
 		c.name = strings.Replace(c.name, "100", fmt.Sprint(max(c.n, 1)), 1)
-		peer, err := b.comparePipe(dir, c.bytes)
+		peer, err := b.comparePipe(filepath.Dir(h.dir), c.bytes)
 		if err != nil {
 			return err
 		}
@@ -113,7 +106,7 @@ func (b *bench) profiledOutput(ctx context.Context, h *server, name string, n in
 		return err
 	}
 	data := filepath.Join(b.profile, "output-"+name+".data")
-	got, err := b.written(ctx, h, n, f, b.size(100, 10), perf("record", "-q", "-e", "task-clock", "-F", strconv.Itoa(sampleRate), "-g", "-o", data))
+	got, err := b.written(ctx, h, n, f, b.size(100, 10), record(data))
 	if err != nil {
 		return err
 	}

@@ -25,11 +25,10 @@ func (b *bench) profiled(ctx context.Context, n int) error {
 		return err
 	}
 	data, calls := filepath.Join(b.profile, "cpu.data"), filepath.Join(b.profile, "syscalls.txt")
-	if _, err := b.load(ctx, n, perf("record", "-q", "-e", "task-clock", "-F", strconv.Itoa(sampleRate), "-g", "-o", data)); err != nil {
-		return err
-	}
-	if _, err := b.load(ctx, n, perf("trace", "-s", "-o", calls)); err != nil {
-		return err
+	for _, watch := range []watch{record(data), perf("trace", "-s", "-o", calls)} {
+		if _, err := b.load(ctx, batch{n: n, warm: 200, make: trueTask, watch: watch}); err != nil {
+			return err
+		}
 	}
 	if err := b.areas(ctx, data, n, "task"); err != nil {
 		return err
@@ -39,6 +38,11 @@ func (b *bench) profiled(ctx context.Context, n int) error {
 	}
 	b.report.note("\nmore: perf report --no-children -i %s; less %s", data, calls)
 	return nil
+}
+
+// record watches where the processor's time goes, and writes it to a file.
+func record(file string) watch {
+	return perf("record", "-q", "-e", "task-clock", "-F", strconv.Itoa(sampleRate), "-g", "-o", file)
 }
 
 // perf watches with a command of perf that takes -p.

@@ -2,21 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/soltihq/solti-host/host/client"
-	"github.com/soltihq/solti-host/host/task"
 )
-
-// inFlight is how many clients submit at once: enough that none of them waits for the disk alone.
-const inFlight = 64
 
 // throughput compares /bin/true through the whole path (HTTP submission, durable records, plugin,
 // supervisor, history) with os/exec spawning it at its best concurrency, before and after each round:
@@ -29,7 +21,7 @@ func throughput(ctx context.Context, b *bench) error {
 	var figures [][]float64
 	peer := bestSpawn(n/3, 2, 4, 8)
 	for r := range rounds {
-		got, err := b.load(ctx, n, nil)
+		got, err := b.load(ctx, batch{n: n, warm: 200, make: trueTask})
 		if err != nil {
 			return err
 		}
@@ -131,97 +123,4 @@ func spawn(n, c int) spawned {
 	rate := float64(n) / time.Since(began).Seconds()
 	own2, ended2 := selfCPU()
 	return spawned{rate: rate, cpu: (own2 - own + ended2 - ended) / time.Duration(n)}
-}
-
-// A loaded is what one run of tasks took.
-type loaded struct {
-	rate float64 // tasks over in a second
-	took time.Duration
-	used usage
-}
-
-// load submits n tasks to a new host and waits until they are over. A watch, if there is one, is
-// started on the processes before and stopped after.
-func (b *bench) load(ctx context.Context, n int, watch watch) (loaded, error) {
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return loaded{}, err
-	}
-	defer os.RemoveAll(dir)
-	h, err := b.start(ctx, dir)
-	if err != nil {
-		return loaded{}, err
-	}
-	defer h.stop()
-	if err := h.work(ctx, 200, "warm"); err != nil {
-		return loaded{}, err
-	}
-	if watch != nil {
-		stop, err := watch(ctx, h)
-		if err != nil {
-			return loaded{}, err
-		}
-		defer stop()
-	}
-	before, err := h.usage(ctx)
-	if err != nil {
-		return loaded{}, err
-	}
-	began := time.Now()
-	if err := h.work(ctx, n, "t"); err != nil {
-		return loaded{}, err
-	}
-	took := time.Since(began)
-	after, err := h.usage(ctx)
-	return loaded{rate: float64(n) / took.Seconds(), took: took, used: after.since(before)}, err
-}
-
-// work runs n tasks to their end.
-func (h *server) work(ctx context.Context, n int, prefix string) error {
-	if err := h.submit(ctx, n, prefix); err != nil {
-		return err
-	}
-	return h.settle(ctx)
-}
-
-// submit submits n tasks from inFlight clients.
-func (h *server) submit(ctx context.Context, n int, prefix string) error {
-	var next atomic.Int64
-	var failed atomic.Pointer[error]
-	var wg sync.WaitGroup
-	for range inFlight {
-		wg.Go(func() {
-			for failed.Load() == nil {
-				i := next.Add(1)
-				if i > int64(n) {
-					return
-				}
-				t := subprocess(fmt.Sprintf("%s-%d", prefix, i), "/bin/true")
-				if _, err := h.client.Create(ctx, t, client.CreateOptions{}); err != nil {
-					failed.Store(&err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if err := failed.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-// subprocess is a task in a slot of its own.
-func subprocess(name, command string, args ...string) *task.Task {
-	spec, _ := json.Marshal(struct {
-		Command string   `json:"command"`
-		Args    []string `json:"args,omitempty"`
-	}{command, args})
-	return &task.Task{
-		APIVersion: task.APIVersion, Kind: task.KindTask,
-		Metadata: task.Metadata{Name: task.Name(name)},
-		Spec: task.Spec{
-			Slot:     task.Slot(name),
-			Workload: task.Workload{APIVersion: task.APIVersion, Kind: "Subprocess", Spec: spec},
-		},
-	}
 }

@@ -12,6 +12,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/soltihq/solti-host/host/task"
 )
 
 // wasm measures the runner for WebAssembly: its parts beside peers, by a program of the plugin's, and then
@@ -109,6 +111,17 @@ func (g *gauge) hello(ctx context.Context, path string) (m wasmModule, err error
 type wasmModule struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
+}
+
+// fresh is a task that runs the module in a process of its own.
+func (m wasmModule) fresh(name string) *task.Task { return m.task(name, "process") }
+
+// task is a task that runs the module.
+func (m wasmModule) task(name, isolation string) *task.Task {
+	return alone(name, "Wasm", struct {
+		Module    wasmModule `json:"module"`
+		Isolation string     `json:"isolation"`
+	}{m, isolation})
 }
 
 // rate returns how many fresh attempts a second there are in the plugin alone.

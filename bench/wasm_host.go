@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/soltihq/solti-host/host/client"
@@ -28,7 +25,7 @@ func (b *bench) wasmFresh(ctx context.Context, g *gauge, module wasmModule) erro
 		if err != nil {
 			return err
 		}
-		got, err := b.wasmRound(ctx, n, module)
+		got, err := b.load(ctx, batch{n: n, warm: 20, make: module.fresh})
 		if err != nil {
 			return err
 		}
@@ -36,69 +33,6 @@ func (b *bench) wasmFresh(ctx context.Context, g *gauge, module wasmModule) erro
 			micros(got.used.plugins, n), micros(got.used.children, n), micros(got.used.client, n))
 	}
 	return nil
-}
-
-// wasmRound has a new host run n tasks.
-func (b *bench) wasmRound(ctx context.Context, n int, module wasmModule) (l loaded, err error) {
-	err = b.withHost(ctx, func(h *server) error {
-		if err := h.workWasm(ctx, 20, "warm", module); err != nil {
-			return err
-		}
-		before, err := h.usage(ctx)
-		if err != nil {
-			return err
-		}
-		began := time.Now()
-		if err := h.workWasm(ctx, n, "t", module); err != nil {
-			return err
-		}
-		l.took = time.Since(began)
-		after, err := h.usage(ctx)
-		l.rate, l.used = float64(n)/l.took.Seconds(), after.since(before)
-		return err
-	})
-	return l, err
-}
-
-// withHost starts a host in a directory of its own for the time of do.
-func (b *bench) withHost(ctx context.Context, do func(h *server) error) error {
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	h, err := b.start(ctx, dir)
-	if err != nil {
-		return err
-	}
-	defer h.stop()
-	return do(h)
-}
-
-// workWasm runs n tasks to their end.
-func (h *server) workWasm(ctx context.Context, n int, prefix string, module wasmModule) error {
-	var next atomic.Int64
-	var failed atomic.Pointer[error]
-	var wg sync.WaitGroup
-	for range inFlight {
-		wg.Go(func() {
-			for failed.Load() == nil {
-				i := next.Add(1)
-				if i > int64(n) {
-					return
-				}
-				t := wasmTask(fmt.Sprintf("%s-%d", prefix, i), module, "process")
-				if _, err := h.client.Create(ctx, t, client.CreateOptions{}); err != nil {
-					failed.Store(&err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if err := failed.Load(); err != nil {
-		return *err
-	}
-	return h.settle(ctx)
 }
 
 // wasmReused measures tasks that start again as soon as they end, each in a worker that it keeps.
@@ -128,7 +62,7 @@ func (b *bench) wasmReused(ctx context.Context, module wasmModule) error {
 func (b *bench) wasmAgain(ctx context.Context, tasks int, module wasmModule, do func(h *server) error) error {
 	return b.withHost(ctx, func(h *server) error {
 		for i := range tasks {
-			again := wasmTask("again-"+strconv.Itoa(i), module, "reuse")
+			again := module.task("again-"+strconv.Itoa(i), "reuse")
 			again.Spec.Restart.Policy = task.Always
 			if _, err := h.client.Create(ctx, again, client.CreateOptions{}); err != nil {
 				return err
@@ -144,7 +78,7 @@ func (b *bench) wasmProfile(ctx context.Context, h *server) error {
 		return err
 	}
 	data := filepath.Join(b.profile, "wasm-reused.data")
-	stop, err := perf("record", "-q", "-e", "task-clock", "-F", strconv.Itoa(sampleRate), "-g", "-o", data)(ctx, h)
+	stop, err := record(data)(ctx, h)
 	if err != nil {
 		return err
 	}
@@ -222,20 +156,4 @@ func childrenOf(pid int) (sum time.Duration) {
 		}
 	}
 	return sum
-}
-
-// wasmTask is a task in a slot of its own.
-func wasmTask(name string, module wasmModule, isolation string) *task.Task {
-	spec, _ := json.Marshal(struct {
-		Module    wasmModule `json:"module"`
-		Isolation string     `json:"isolation"`
-	}{module, isolation})
-	return &task.Task{
-		APIVersion: task.APIVersion, Kind: task.KindTask,
-		Metadata: task.Metadata{Name: task.Name(name)},
-		Spec: task.Spec{
-			Slot:     task.Slot(name),
-			Workload: task.Workload{APIVersion: task.APIVersion, Kind: "Wasm", Spec: spec},
-		},
-	}
 }
