@@ -33,20 +33,9 @@ func attempts(k *kit) error {
 	p := pool.New(b.spawner, pool.Options{})
 	defer p.Close()
 	kinds = append(kinds, kind{"reused worker", func() error { return second(one(k, p, b.hello, "lease")) }, nil})
-	took := make([][]time.Duration, len(kinds))
-	for range k.size(400, 10) {
-		for i, kind := range kinds {
-			if kind.before != nil {
-				if err := kind.before(); err != nil {
-					return err
-				}
-			}
-			began := time.Now()
-			if err := kind.run(); err != nil {
-				return fmt.Errorf("%s: %w", kind.name, err)
-			}
-			took[i] = append(took[i], time.Since(began))
-		}
+	took, err := inTurns(kinds, k.size(400, 10))
+	if err != nil {
+		return err
 	}
 	k.table("one attempt of hello at a time, in ms", "what", "p50", "p90", "p99", "p50 ratio")
 	for i, kind := range kinds {
@@ -60,6 +49,26 @@ type kind struct {
 	name   string
 	run    func() error
 	before func() error // not timed; may be nil
+}
+
+// inTurns runs every kind so many times, one after the other again and again, and returns how long each took.
+func inTurns(kinds []kind, times int) ([][]time.Duration, error) {
+	took := make([][]time.Duration, len(kinds))
+	for range times {
+		for i, kind := range kinds {
+			if kind.before != nil {
+				if err := kind.before(); err != nil {
+					return nil, fmt.Errorf("%s: %w", kind.name, err)
+				}
+			}
+			began := time.Now()
+			if err := kind.run(); err != nil {
+				return nil, fmt.Errorf("%s: %w", kind.name, err)
+			}
+			took[i] = append(took[i], time.Since(began))
+		}
+	}
+	return took, nil
 }
 
 func second[T any](_ T, err error) error { return err }

@@ -1,9 +1,3 @@
-// Command gauge measures the parts of the plugin for WebAssembly beside peers that do the same without it: a native
-// program that is started and waited for, wazero in this process, wazero's own command. Peers take turns
-// with what they are compared with, so that ratios are of one moment. It is started by bench, for
-// which it writes tables, one JSON object a line.
-//
-//	gauge -worker FILE [-plugin FILE] [-short] [NAME...]
 package main
 
 import (

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
@@ -138,20 +137,9 @@ func goGuest(k *kit) error {
 			return err
 		}
 	}
-	took := make([][]time.Duration, len(kinds))
-	for range k.size(200, 3) {
-		for i, kind := range kinds {
-			if kind.before != nil {
-				if err := kind.before(); err != nil {
-					return err
-				}
-			}
-			began := time.Now()
-			if err := kind.run(); err != nil {
-				return err
-			}
-			took[i] = append(took[i], time.Since(began))
-		}
+	took, err := inTurns(kinds, k.size(200, 3))
+	if err != nil {
+		return err
 	}
 	k.table(fmt.Sprintf("attempts of a Go program of %.1f MB, in ms", float64(len(wasm))/1e6), "what", "p50", "p90", "p50 ratio")
 	for i, kind := range kinds {
