@@ -2,12 +2,12 @@ package doctor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/screen"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/settings"
 )
 
@@ -77,8 +77,5 @@ func (r *Report) print(out io.Writer, asJSON bool) error {
 	if !asJSON {
 		return r.write(out)
 	}
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return screen.JSON(out, r)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/screen"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/settings"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/workload"
 	"github.com/soltihq/solti-host/sdk"
@@ -71,10 +72,7 @@ func (c *call) print(out io.Writer, r *Report) error {
 	if !c.json {
 		return r.write(out)
 	}
-	e := json.NewEncoder(out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(r)
+	return screen.JSON(out, r)
 }
 
 // parse reads the arguments. Flags may stand on either side of the file.

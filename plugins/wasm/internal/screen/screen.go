@@ -1,5 +1,3 @@
-// Package screen writes tables of names and texts for people: where the output is a terminal, long texts are
-// wrapped at its width, with their names standing free; elsewhere each stays on its line.
 package screen
 
 import (
