@@ -50,9 +50,10 @@ var imports = []struct {
 	{path: "host/client", may: []string{"host/task", "shared/proto/solti/api/v1", "shared/proto/solti/task/v1"},
 		tests: []string{"host", "host/internal/api"}},
 	{path: "cmd/solti-host", may: []string{"host", "host/client", "host/task"}},
-	{path: "plugins/subprocess", may: []string{"sdk"}, tests: []string{"sdk/sdktest"}},
-	{path: "plugins/wasm", may: []string{"sdk"},
-		tests: []string{"sdk/sdktest", "shared/proto/solti/plugin/v1", "shared/proto/solti/task/v1"}},
+	{path: "plugins/internal/schematest"},
+	{path: "plugins/subprocess", may: []string{"sdk"}, tests: []string{"sdk/sdktest", "plugins/internal/schematest"}},
+	{path: "plugins/wasm", may: []string{"sdk"}, tests: []string{
+		"sdk/sdktest", "plugins/internal/schematest", "shared/proto/solti/plugin/v1", "shared/proto/solti/task/v1"}},
 	{path: "plugins/container", may: []string{"sdk"}, tests: []string{"sdk/sdktest"}},
 	{path: "examples", may: []string{"sdk", "host", "host/task", "host/client"}, tests: []string{"sdk/sdktest"}},
 	{path: "bench", may: []string{"host", "host/task", "host/client", "sdk"}},
@@ -97,8 +98,9 @@ func TestForeignPackagesHaveOneHome(t *testing.T) {
 		"github.com/spf13/cobra":         {"cmd/solti-host"},
 		"github.com/hashicorp/go-plugin": {"sdk", "host/internal/plugin"},
 		"github.com/prometheus/":         {"host", "host/internal/metrics", "host/internal/api", "host/internal/plugin", "sdk", "plugins/wasm/internal/metrics"},
-		"github.com/santhosh-tekuri/":    {"host/internal/plugin", "sdk"},
-		"testing":                        {"sdk/sdktest", "host/internal/store/storetest"},
+		"github.com/santhosh-tekuri/":    {"host/internal/plugin", "sdk", "plugins/internal/schematest"},
+		"testing": {
+			"sdk/sdktest", "host/internal/store/storetest", "plugins/internal/schematest", "plugins/wasm/internal/proctest"},
 	}
 	for _, p := range packages(t, root(t), "linux") {
 		for _, i := range p.Imports {

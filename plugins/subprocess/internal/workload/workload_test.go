@@ -1,7 +1,6 @@
 package workload_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/soltihq/solti-host/plugins/internal/schematest"
 	"github.com/soltihq/solti-host/plugins/subprocess/internal/workload"
 	"github.com/soltihq/solti-host/sdk"
 )
@@ -18,34 +18,7 @@ func parse(raw string) (*workload.Workload, error) {
 	return workload.Parse(&sdk.Spec{APIVersion: workload.APIVersion, Kind: workload.Kind, Raw: json.RawMessage(raw)})
 }
 
-func schema(t *testing.T) *jsonschema.Schema {
-	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(workload.Schema))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("workload.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := compiler.Compile("workload.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compiled
-}
-
-func validate(t *testing.T, s *jsonschema.Schema, raw string) error {
-	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.Validate(doc)
-}
-
 func TestGoodWorkloadsPassSchemaAndParse(t *testing.T) {
-	s := schema(t)
 	for _, raw := range []string{
 		`{"command": "true"}`,
 		`{"command": "pg_dump", "args": ["app", ""], "env": {"PGHOST": "/run/postgresql", "EMPTY": ""}}`,
@@ -53,7 +26,7 @@ func TestGoodWorkloadsPassSchemaAndParse(t *testing.T) {
 		`{"script": {"interpreter": "bash", "body": "echo hi", "args": ["1"]}, "env": {}, "cwd": "/tmp"}`,
 		`{"script": {"interpreter": "python3", "body": "print('é')"}}`,
 	} {
-		if err := validate(t, s, raw); err != nil {
+		if err := schematest.Validate(t, workload.Schema, raw); err != nil {
 			t.Errorf("schema refuses %s: %v", raw, err)
 		}
 		if _, err := parse(raw); err != nil {
@@ -63,7 +36,6 @@ func TestGoodWorkloadsPassSchemaAndParse(t *testing.T) {
 }
 
 func TestBadWorkloadsAreRefusedWithTheFieldAtFault(t *testing.T) {
-	s := schema(t)
 	long, _ := json.Marshal(strings.Repeat("x", workload.MaxText+1))
 	body, _ := json.Marshal(strings.Repeat("é", workload.MaxBody/2+1))
 	for _, tt := range []struct {
@@ -104,7 +76,7 @@ func TestBadWorkloadsAreRefusedWithTheFieldAtFault(t *testing.T) {
 			if want := "spec.workload.spec." + tt.at + ": "; !strings.Contains(err.Error(), want) {
 				t.Errorf("got %q, want it to say %q", err, want)
 			}
-			checkPointer(t, validate(t, s, tt.raw), tt.pointer)
+			checkPointer(t, schematest.Validate(t, workload.Schema, tt.raw), tt.pointer)
 		})
 	}
 }

@@ -1,14 +1,12 @@
 package settings_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
+	"github.com/soltihq/solti-host/plugins/internal/schematest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/settings"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/workload"
 	"github.com/soltihq/solti-host/sdk"
@@ -39,23 +37,7 @@ func TestSettings(t *testing.T) {
 
 func checkSchema(t *testing.T, raw string, good bool) {
 	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(settings.Schema))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("s.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := c.Compile("s.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	value, err := jsonschema.UnmarshalJSON(strings.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := compiled.Validate(value); (err == nil) != good {
+	if err := schematest.Validate(t, settings.Schema, raw); (err == nil) != good {
 		t.Errorf("the schema says of %s: %v", raw, err)
 	}
 }

@@ -7,8 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
+	"github.com/soltihq/solti-host/plugins/internal/schematest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/workload"
 	"github.com/soltihq/solti-host/sdk"
 )
@@ -17,36 +16,9 @@ func parse(raw string) (*workload.Workload, error) {
 	return workload.Parse(&sdk.Spec{APIVersion: workload.APIVersion, Kind: workload.Kind, Raw: json.RawMessage(raw)})
 }
 
-func schema(t *testing.T) *jsonschema.Schema {
-	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(workload.Schema))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("workload.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	compiled, err := compiler.Compile("workload.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compiled
-}
-
-func validate(t *testing.T, s *jsonschema.Schema, raw string) error {
-	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.Validate(doc)
-}
-
 const hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 func TestGoodWorkloadsPassSchemaAndParse(t *testing.T) {
-	s := schema(t)
 	for _, raw := range []string{
 		`{"module": {"path": "/srv/a.wasm", "sha256": "` + hash + `"}}`,
 		`{"module": {"path": "/srv/a.wasm"}}`,
@@ -57,7 +29,7 @@ func TestGoodWorkloadsPassSchemaAndParse(t *testing.T) {
 		`{"module": {"inline": "AGFzbQEAAAA="}, "limits": {"memory": 65536, "cpu": "1.5s", "openFiles": 3, "output": {"bytes": "1 KiB", "rate": 100, "over": "kill"}}}`,
 		`{"module": {"inline": "AGFzbQEAAAA="}, "clock": "none", "random": "seeded", "seed": "x", "isolation": "reuse", "debug": "lines", "normalize": false, "features": ["tailCall"], "listeners": ["web"]}`,
 	} {
-		if err := validate(t, s, raw); err != nil {
+		if err := schematest.Validate(t, workload.Schema, raw); err != nil {
 			t.Errorf("schema refuses %s: %v", raw, err)
 		}
 		if _, err := parse(raw); err != nil {
@@ -98,7 +70,6 @@ func TestValues(t *testing.T) {
 }
 
 func TestBadWorkloadsAreRefusedWithTheFieldAtFault(t *testing.T) {
-	s := schema(t)
 	const module = `"module": {"inline": "AGFzbQEAAAA="}`
 	for _, tt := range []struct {
 		name, raw, at string
@@ -144,7 +115,7 @@ func TestBadWorkloadsAreRefusedWithTheFieldAtFault(t *testing.T) {
 			if want := "spec.workload.spec." + tt.at + ": "; !strings.Contains(err.Error(), want) {
 				t.Errorf("got %q, want it to say %q", err, want)
 			}
-			if err := validate(t, s, tt.raw); (err != nil) != tt.schema {
+			if err := schematest.Validate(t, workload.Schema, tt.raw); (err != nil) != tt.schema {
 				t.Errorf("the schema says %v", err)
 			}
 		})
