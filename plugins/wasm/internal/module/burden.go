@@ -10,11 +10,6 @@ type burden struct {
 	nest   []bool // of each block that is open, whether it is a loop; kept for the next function
 }
 
-// An arity is how many parameters and results a type has.
-type arity struct{ params, results uint16 }
-
-func (a arity) sum() uint64 { return uint64(a.params) + uint64(a.results) }
-
 // begin forgets the last function. This one has a type.
 func (b *burden) begin(a arity) {
 	b.values, b.widest, b.loops, b.nest = a.sum(), uint64(a.results), 0, b.nest[:0]
@@ -45,28 +40,20 @@ func (b *burden) leave() {
 // burdenOf counts an instruction that names something.
 func (p *parser) burdenOf(op byte, index uint32) {
 	const br, brIf, call, get, tee = 0x0c, 0x0d, 0x10, 0x20, 0x22
-	b := &p.burden
+	b := &p.code.burden
 	switch {
 	case op == br || op == brIf:
 		b.values += b.widest
-	case op == call && int64(index) < int64(len(p.functions)):
-		b.values += p.arityOf(p.functions[index]).sum()
+	case op == call:
+		b.values += p.arityOfFunction(index).sum()
 	case op >= get && op <= tee:
 		b.values += uint64(b.loops)
 	}
 }
 
-// arityOf returns what a type takes and gives, nothing if there is no such type.
-func (p *parser) arityOf(index uint32) arity {
-	if int64(index) >= int64(len(p.arities)) {
-		return arity{}
-	}
-	return p.arities[index]
-}
-
 // weigh adds a function that was read to the facts.
 func (p *parser) weigh(index uint32) {
-	if p.burden.values > p.facts.MostCarried {
-		p.facts.MostCarried, p.heaviest = p.burden.values, index
+	if p.code.burden.values > p.facts.MostCarried {
+		p.facts.MostCarried, p.code.heaviest = p.code.burden.values, index
 	}
 }

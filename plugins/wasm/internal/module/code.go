@@ -1,14 +1,23 @@
 package module
 
+// bodies is what is known of the functions with a body that were read.
+type bodies struct {
+	read         int    // how many
+	largest      uint32 // the function with the largest body
+	heaviest     uint32 // the one with the most to carry
+	burden       burden // of the function that is being read
+	namesSegment bool   // an instruction names a data segment
+}
+
 // codeSection reads the bodies of functions.
 func (p *parser) codeSection() {
 	r := &p.r
 	n := r.count(3, maxFunctions, "function bodies")
-	for ; p.bodies < n && r.ok(); p.bodies++ {
+	for ; p.code.read < n && r.ok(); p.code.read++ {
 		outer := r.enter("a function")
-		index := uint32(p.imported + p.bodies)
+		index := uint32(p.imported + p.code.read)
 		if size := r.end - r.at; r.ok() && size > p.facts.LargestBody {
-			p.facts.LargestBody, p.largest = size, index
+			p.facts.LargestBody, p.code.largest = size, index
 		}
 		p.locals(index)
 		p.instructions()
@@ -20,11 +29,8 @@ func (p *parser) codeSection() {
 // locals reads the declarations of variables, which are few bytes for however many variables.
 func (p *parser) locals(function uint32) {
 	r := &p.r
-	var own arity
-	if int64(function) < int64(len(p.functions)) {
-		own = p.arityOf(p.functions[function])
-	}
-	p.burden.begin(own)
+	own := p.arityOfFunction(function)
+	p.code.burden.begin(own)
 	begin, sum := r.at, uint64(0)
 	for n := r.count(2, maxElements, "groups of variables"); n > 0 && r.ok(); n-- {
 		sum += uint64(r.u32("a number of variables"))
@@ -48,13 +54,13 @@ func (p *parser) instructions() {
 		case shapeNone:
 		case shapeEnd:
 			depth--
-			p.burden.leave()
+			p.code.burden.leave()
 		case shapeBlock:
 			depth++
-			p.burden.enter(op == opLoop, p.blockType())
+			p.code.burden.enter(op == opLoop, p.blockType())
 		case shapeTryTable:
 			depth++
-			p.burden.enter(false, p.blockType())
+			p.code.burden.enter(false, p.blockType())
 			p.catches()
 		default:
 			p.immediates(shapes[op], at)
@@ -96,7 +102,7 @@ func (p *parser) immediates(s shape, at int) {
 	case shapeIndex:
 		p.burdenOf(r.b[at], r.u32(what))
 	case shapeTwo: // call_indirect: a type and a table
-		p.burden.values += p.arityOf(r.u32(what)).sum()
+		p.code.burden.values += p.arityOf(r.u32(what)).sum()
 		r.u32(what)
 	case shapeMemory:
 		p.memoryIndex(r.u32("a memory"))
@@ -112,7 +118,7 @@ func (p *parser) immediates(s shape, at int) {
 		r.bytes(8, what)
 	case shapeTable:
 		n := r.count(1, maxElements, "branches") + 1
-		p.burden.values += uint64(n) * p.burden.widest
+		p.code.burden.values += uint64(n) * p.code.burden.widest
 		for ; n > 0 && r.ok(); n-- {
 			r.u32("a branch")
 		}

@@ -147,7 +147,7 @@ func (p *parser) tag() string {
 	if !p.has(t, len(p.types), begin, "type") {
 		return ""
 	}
-	p.tagTypes = append(p.tagTypes, t)
+	p.tags = append(p.tags, t)
 	return p.signature(t)
 }
 
@@ -204,7 +204,7 @@ func (p *parser) items(kind Kind) int {
 	case KindGlobal:
 		return len(p.globals)
 	default:
-		return len(p.tagTypes)
+		return len(p.tags)
 	}
 }
 
@@ -215,7 +215,7 @@ func (p *parser) typeOf(kind Kind, index uint32) string {
 	case KindFunc:
 		return p.signature(p.functions[index])
 	case KindTag:
-		return p.signature(p.tagTypes[index])
+		return p.signature(p.tags[index])
 	case KindGlobal:
 		again.r.at = int(p.globals[index])
 		return again.globalType()

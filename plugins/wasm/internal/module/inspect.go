@@ -11,23 +11,12 @@ type parser struct {
 	sections []section
 	used     map[Feature]bool
 
-	types      []uint32          // where each is
-	arities    []arity           // of each
-	signatures map[uint32]string // of types, as far as they were asked for
-	functions  []uint32          // the type of each, imported ones first
-	imported   int               // functions
-	exported   []uint32          // what each export is, by its index among its kind
-	tables     []uint32          // where the type of each is
-	globals    []uint32          // where the type of each is
-	tagTypes   []uint32
+	indexSpaces
+	exported []uint32 // what each export is, by its index among its kind
 
-	dataCount    *uint32
-	bodies       int    // in the code section
-	largest      uint32 // the function with the largest body
-	heaviest     uint32 // the one with the most to carry
-	burden       burden // of the function that is read
-	namesSegment bool   // an instruction names a data segment
-	names        names
+	dataCount *uint32
+	code      bodies
+	names     names
 }
 
 // Inspect reads a module. Its error is a [FormatError], or says what else the input is. A component has no
@@ -66,8 +55,8 @@ func parse(wasm []byte) (*parser, error) {
 // conclude checks what no single section can say, and completes the facts.
 func (p *parser) conclude() {
 	end := len(p.r.b)
-	if p.facts.Functions = len(p.functions) - p.imported; p.facts.Functions != p.bodies {
-		p.r.fail(end, "%d functions are declared, and %d have a body", p.facts.Functions, p.bodies)
+	if p.facts.Functions = len(p.functions) - p.imported; p.facts.Functions != p.code.read {
+		p.r.fail(end, "%d functions are declared, and %d have a body", p.facts.Functions, p.code.read)
 	}
 	if n := p.dataCount; n != nil && int(*n) != p.facts.Segments {
 		p.r.fail(end, "%d data segments are announced, and there are %d", *n, p.facts.Segments)
@@ -87,7 +76,7 @@ func (p *parser) conclude() {
 		p.facts.Sections = append(p.facts.Sections, Section{s.title(), int(s.end - s.begin)})
 	}
 	if p.facts.Functions > 0 {
-		p.facts.LargestName, p.facts.CarriedName = p.functionName(p.largest), p.functionName(p.heaviest)
+		p.facts.LargestName, p.facts.CarriedName = p.functionName(p.code.largest), p.functionName(p.code.heaviest)
 	}
 }
 

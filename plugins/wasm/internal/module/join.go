@@ -29,7 +29,7 @@ type run struct {
 // lies outside of memory, instantiation fails in the middle of it all, so then nothing is touched; and segments
 // that instructions name must keep their numbers.
 func (p *parser) join() *data {
-	if p.namesSegment || p.facts.Segments < 2 || !p.ownsMemory() {
+	if p.code.namesSegment || p.facts.Segments < 2 || !p.ownsMemory() {
 		return nil
 	}
 	d := &data{segments: make([]segment, 0, p.facts.Segments)}

@@ -33,7 +33,7 @@ func (p *parser) misc(at int) {
 
 // nameSegment reads the index of a data segment, of which there are as many as were announced.
 func (p *parser) nameSegment(at int) {
-	p.namesSegment = true
+	p.code.namesSegment = true
 	begin := p.r.at
 	index := p.r.u32("a data segment")
 	if p.dataCount == nil {
