@@ -1,5 +1,3 @@
-// The runner plugin for WebAssembly: kind Wasm of solti.io/v1. docs/wasm.md tells submitters and operators
-// what it does.
 package main
 
 import (
@@ -9,10 +7,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
-	"github.com/soltihq/solti-host/plugins/wasm/internal/compile"
-	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/child"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/runner"
-	"github.com/soltihq/solti-host/plugins/wasm/internal/worker"
 	"github.com/soltihq/solti-host/sdk"
 )
 
@@ -26,11 +22,8 @@ func main() {
 		}
 	}
 	if len(os.Args) == 2 {
-		switch os.Args[1] {
-		case compile.Mode, compile.CheckMode:
-			os.Exit(compile.Main())
-		case pool.Mode:
-			os.Exit(worker.Main())
+		if mode := child.Modes()[os.Args[1]]; mode != nil {
+			os.Exit(mode())
 		}
 	}
 	runtime.LockOSThread() // the main thread starts no processes: those die with the thread that did

@@ -7,9 +7,9 @@
 // # Outcomes
 //
 // What the plugin did itself goes before what a worker says: a guest may exit with any number. A trap is
-// final, since the same module with the same input traps again, unless the task's restart policy is the
-// author's own business and says otherwise; running out of memory is final for the same reason,
-// but not a kill by the kernel for want of memory, which depends on what else runs.
+// final, whatever the task's restart policy, since the same module with the same input traps again; running
+// out of memory is final for the same reason, but not a kill by the kernel for want of memory, which depends
+// on what else runs.
 // A worker that breaks before it has called its guest says nothing about the guest: a fresh one takes
 // its place, once, within the same attempt.
 //

@@ -5,9 +5,7 @@ package main
 import (
 	"os"
 
-	"github.com/soltihq/solti-host/plugins/wasm/internal/compile"
-	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
-	"github.com/soltihq/solti-host/plugins/wasm/internal/worker"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/child"
 )
 
 // exitMisused is the exit code of who starts it by hand.
@@ -19,11 +17,8 @@ func main() {
 	}
 	// A program that is started from memory is called by the number of a descriptor.
 	_ = os.WriteFile("/proc/self/comm", []byte(os.Args[0]), 0)
-	switch os.Args[1] {
-	case compile.Mode, compile.CheckMode:
-		os.Exit(compile.Main())
-	case wire.Mode:
-		os.Exit(worker.Main())
+	if mode := child.Modes()[os.Args[1]]; mode != nil {
+		os.Exit(mode())
 	}
 	os.Exit(exitMisused)
 }
