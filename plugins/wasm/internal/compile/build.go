@@ -9,6 +9,7 @@ import (
 	"os"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"strings"
 
 	"golang.org/x/sys/cpu"
@@ -23,7 +24,25 @@ func Build(binary string) (cache.Key, error) {
 	if err != nil {
 		return cache.Key{}, fmt.Errorf("find out which build this is: %w", err)
 	}
-	return cache.Key{Wazero: wazeroVersion(), Build: id, Arch: runtime.GOARCH, CPU: features()}, nil
+	return cache.Key{Wazero: EngineVersion(), Build: id, Arch: runtime.GOARCH, CPU: features()}, nil
+}
+
+// EngineVersion returns the version of wazero in this binary, or dev: binaries of tests do not know it.
+func EngineVersion() string {
+	const unknown = "dev"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return unknown
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == "github.com/tetratelabs/wazero" {
+			if dep.Replace != nil {
+				return dep.Version + "=>" + dep.Replace.Path + "@" + dep.Replace.Version
+			}
+			return dep.Version
+		}
+	}
+	return unknown
 }
 
 // buildID returns what no other build has: the identifier that Go's linker leaves, of which a part is the

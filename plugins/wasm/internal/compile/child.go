@@ -29,7 +29,6 @@ const (
 // A request is what a child is told.
 type request struct {
 	Options Options
-	Threads int
 	Memory  int64 // bytes of heap from which on memory is dearer than time
 }
 

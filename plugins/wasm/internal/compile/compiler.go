@@ -27,7 +27,6 @@ type Config struct {
 	Limits  Limits
 	AtOnce  int // compilations at one time, beside one of a small module; 0 means half of the processors, 1 to 4
 	Queue   int // modules that may wait to be checked, and as many to be compiled; 0 means 1000
-	Threads int // of one child; 0 means 1
 	Log     hclog.Logger
 	Observe func(Compilation) // is told of every child that has ended, from any goroutine; nil means nobody is
 }
@@ -55,7 +54,6 @@ func New(c Config) (*Compiler, error) {
 	c.Limits = c.Limits.orDefault()
 	set(&c.AtOnce, max(1, min(4, runtime.GOMAXPROCS(0)/2)))
 	set(&c.Queue, 1000)
-	set(&c.Threads, 1)
 	if c.Log == nil {
 		c.Log = hclog.NewNullLogger()
 	}

@@ -9,7 +9,6 @@ import (
 	"syscall"
 
 	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/experimental"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/module"
 )
@@ -49,7 +48,7 @@ func (r *report) compile(wasm []byte, q request) error {
 
 // engine compiles a module into a directory below the scratch directory. What the process holds goes with it.
 func engine(wasm []byte, q request, dir string) error {
-	ctx := experimental.WithCompilationWorkers(context.Background(), q.Threads)
+	ctx := context.Background()
 	native, err := wazero.NewCompilationCacheWithDir(fmt.Sprintf("/proc/self/fd/%d/%s", fdScratch, dir))
 	if err != nil {
 		return &fs.PathError{Op: "make", Path: dir, Err: err}

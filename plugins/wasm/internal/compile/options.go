@@ -2,7 +2,6 @@ package compile
 
 import (
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -114,25 +113,4 @@ func (o Options) rules() module.Rules {
 // config returns how the engine is set up: as it is where guests run, or they do not find their code.
 func (o Options) config() wazero.RuntimeConfig {
 	return guest.Config(wire.EngineCompiler, o.TailCall, o.Debug)
-}
-
-// EngineVersion returns the version of wazero that modules are compiled for, or dev.
-func EngineVersion() string { return wazeroVersion() }
-
-// wazeroVersion returns the version of the engine in this binary. Binaries of tests do not know it.
-func wazeroVersion() string {
-	const unknown = "dev"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return unknown
-	}
-	for _, dep := range info.Deps {
-		if dep.Path == "github.com/tetratelabs/wazero" {
-			if dep.Replace != nil {
-				return dep.Version + "=>" + dep.Replace.Path + "@" + dep.Replace.Version
-			}
-			return dep.Version
-		}
-	}
-	return unknown
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -96,7 +95,7 @@ func (c *Compiler) hasty(here Limits, err error) bool {
 // prepare makes what the child needs. What it has made is in the job also when it fails.
 func (c *Compiler) prepare(o Options, l Limits) (j *job, err error) {
 	j = &job{limits: l}
-	text, err := json.Marshal(request{Options: o, Threads: c.config.Threads, Memory: l.Data / 4 * 3})
+	text, err := json.Marshal(request{Options: o, Memory: l.Data / 4 * 3})
 	if err != nil {
 		return j, err
 	}
@@ -143,7 +142,7 @@ func (c *Compiler) supervise(ctx context.Context, j *job, wasm *os.File, o Optio
 	}
 	child, err := c.config.Spawn.Start(&spawn.Command{
 		Path: c.config.Self, Args: args, Name: "solti-wasm-" + o.mode(),
-		Env: []string{"GOMAXPROCS=" + strconv.Itoa(c.config.Threads), "GOTRACEBACK=single"},
+		Env: []string{"GOMAXPROCS=1", "GOTRACEBACK=single"},
 		Files: []*os.File{
 			fdModule - spawn.FirstFile: wasm, fdRequest - spawn.FirstFile: j.request, fdGo - spawn.FirstFile: j.gate[0],
 			fdDerived - spawn.FirstFile: j.derived, fdShell - spawn.FirstFile: j.shell, fdReport - spawn.FirstFile: j.report,

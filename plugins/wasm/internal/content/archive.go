@@ -76,7 +76,7 @@ func (s *Store) unpack(ctx context.Context, file *os.File, name string, most int
 	if err != nil {
 		return nil, err
 	}
-	n, err := copyContext(ctx, plain, &decompressor{z, name, io.LimitReader(z, most+1)})
+	n, err := copyContext(ctx, plain, &decompressor{name, io.LimitReader(z, most+1)})
 	if err == nil && n > most {
 		err = &SizeError{name + ", decompressed", most}
 	}
@@ -88,9 +88,8 @@ func (s *Store) unpack(ctx context.Context, file *os.File, name string, most int
 
 // A decompressor says whose fault its errors are.
 type decompressor struct {
-	z    *gzip.Reader
-	name string
-	io.Reader
+	name      string
+	io.Reader // of the plain bytes
 }
 
 func (d *decompressor) Read(p []byte) (int, error) {

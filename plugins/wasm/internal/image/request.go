@@ -57,3 +57,8 @@ func (r *request) name(d content.Digest) string {
 
 // spare names the image that is interpreted until the other one is made.
 func (r *request) spare(d content.Digest) string { return r.name(d) + " interpreted" }
+
+// CompileOptions returns how the module of a workload is looked at and compiled.
+func CompileOptions(w *workload.Workload, s *settings.Settings) compile.Options {
+	return newRequest(w, s).options
+}
