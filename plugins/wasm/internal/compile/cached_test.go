@@ -3,7 +3,6 @@ package compile
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,35 +13,9 @@ import (
 	"github.com/soltihq/solti-host/plugins/wasm/internal/cache"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 )
-
-// goProgram is a module over 1 MB that a real toolchain makes.
-const goProgram = `package main
-
-import "fmt"
-
-func main() { fmt.Println("hello from Go") }
-`
-
-func buildGo(t *testing.T) []byte {
-	t.Helper()
-	dir := t.TempDir()
-	source, target := filepath.Join(dir, "main.go"), filepath.Join(dir, "main.wasm")
-	if err := os.WriteFile(source, []byte(goProgram), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", target, source)
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	wasm, err := os.ReadFile(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return wasm
-}
 
 func openCache(t *testing.T, dir string) *cache.Cache {
 	t.Helper()
@@ -68,14 +41,14 @@ func keyFor(t *testing.T, r *Result, o Options) cache.Key {
 // A fresh process that is given the code compiles nothing: the engine finds what it looks for, and adds nothing to
 // it. How much less time that takes is a ratio, which go run ./bench wasm tells.
 func TestCodeFromTheCacheIsNotCompiledAgain(t *testing.T) {
-	if testing.Short() || raced {
+	if testing.Short() || proctest.Raced {
 		t.Skip("needs a Go toolchain; the race detector takes minutes to compile what that makes")
 	}
 	s := newSpawner(t)
 	c := newCompiler(t, Config{Spawn: s})
 	dir := filepath.Join(t.TempDir(), "cache")
 	first := openCache(t, dir)
-	r := c.mustCompile(t, buildGo(t), options())
+	r := c.mustCompile(t, proctest.GoModule(t, "./testdata/hello"), options())
 	k := keyFor(t, r, options())
 	put, err := first.Put(k, r.Native, r.Shell)
 	if err != nil {
@@ -188,8 +161,8 @@ func ls(t *testing.T, dir string) []string {
 func TestTheEngineAloneWouldNotNotice(t *testing.T) {
 	s := newSpawner(t)
 	c := newCompiler(t, Config{Spawn: s})
-	right := c.mustCompile(t, moduletest.Hello("right"), options())
-	other := c.mustCompile(t, moduletest.Hello("other"), options())
+	right := c.mustCompile(t, moduletest.Exit(1, "x", ""), options())
+	other := c.mustCompile(t, moduletest.Exit(2, "x", ""), options())
 	// The name says right, the code is another module's.
 	text := make([]byte, sizeOf(t, other.Native.File))
 	if _, err := other.Native.File.ReadAt(text, 0); err != nil {
@@ -200,8 +173,8 @@ func TestTheEngineAloneWouldNotNotice(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = swapped.Close() }()
-	if out := run(t, s, right.Derived, swapped, right.Native.Name); out == "" {
-		t.Errorf("the guest wrote %q", out)
+	if out := run(t, s, right.Derived, swapped, right.Native.Name); !strings.Contains(out, "exit_code(2)") {
+		t.Errorf("the guest wrote %q, want it to end as the other one does", out)
 	}
 }
 

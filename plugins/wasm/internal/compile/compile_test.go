@@ -14,6 +14,7 @@ import (
 	"github.com/soltihq/solti-host/plugins/wasm/internal/content"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 )
 
@@ -150,7 +151,7 @@ func TestAChildThatFailsIsACrashOfItsOwn(t *testing.T) {
 		"elsewhere": "exactly one file", "nameless": "exactly one file", "tamper": "everything was sealed",
 	} {
 		t.Run(mode, func(t *testing.T) {
-			if raced && mode == "fatal" {
+			if proctest.Raced && mode == "fatal" {
 				t.Skip("the race detector is there first")
 			}
 			c := newCompiler(t, Config{Args: []string{mode}})

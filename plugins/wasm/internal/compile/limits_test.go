@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 )
 
@@ -26,7 +26,7 @@ func limitOf(err error) Limit {
 
 func TestACompileBombIsKilled(t *testing.T) {
 	bomb := fileOf(t, moduletest.BranchBomb(8000))
-	c := newCompiler(t, Config{Limits: Limits{CPU: time.Second, Wall: patience}})
+	c := newCompiler(t, Config{Limits: Limits{CPU: time.Second, Wall: proctest.Patience}})
 	if _, err := c.Compile(t.Context(), bomb, options()); limitOf(err) != LimitCPU {
 		t.Errorf("processor time: %v", err)
 	}
@@ -50,10 +50,10 @@ func withMaxBody(o Options, n int) Options {
 }
 
 func TestAMemoryBombDiesAlone(t *testing.T) {
-	if raced {
+	if proctest.Raced {
 		t.Skip("the race detector needs more data than the limit allows")
 	}
-	c := newCompiler(t, Config{Limits: Limits{Data: 128 << 20, CPU: patience}})
+	c := newCompiler(t, Config{Limits: Limits{Data: 128 << 20, CPU: proctest.Patience}})
 	if _, err := c.Compile(t.Context(), fileOf(t, moduletest.CompileBomb(400)), options()); limitOf(err) != LimitData {
 		t.Errorf("error %v", err)
 	}
@@ -97,12 +97,12 @@ func TestCancelKillsTheChild(t *testing.T) {
 		_, err := c.Compile(ctx, file, options())
 		done <- err
 	}()
-	until(t, "the child", func() bool { return c.compiling.idle() == 1 })
+	proctest.Until(t, "the child", func() bool { return c.compiling.idle() == 1 })
 	cancel(cause)
 	if err := <-done; !errors.Is(err, cause) {
 		t.Errorf("error %v", err)
 	}
-	until(t, "the child's end", func() bool { return c.compiling.idle() == 2 })
+	proctest.Until(t, "the child's end", func() bool { return c.compiling.idle() == 2 })
 	if _, err := c.Compile(ctx, file, options()); !errors.Is(err, cause) {
 		t.Errorf("a context that has ended: %v", err)
 	}
@@ -119,7 +119,7 @@ func TestCloseEndsWhatIsUnderWay(t *testing.T) {
 			}
 		})
 	}
-	until(t, "calls", func() bool {
+	proctest.Until(t, "calls", func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return len(c.all) == 3 && c.compiling.idle() == 0
@@ -171,9 +171,9 @@ func TestCallersWithOneKeyShareAChild(t *testing.T) {
 			return len(c.all) == 1 && c.flights["a"].waiting == n
 		}
 	}
-	until(t, "all to be aboard", waiting(9))
+	proctest.Until(t, "all to be aboard", waiting(9))
 	leave()
-	until(t, "one to leave", waiting(8))
+	proctest.Until(t, "one to leave", waiting(8))
 	for _, p := range taken {
 		c.compiling.leave(p)
 	}
@@ -209,7 +209,7 @@ func TestTheLastToLeaveEndsTheFlight(t *testing.T) {
 				}
 			})
 		}
-		until(t, "the flight", func() bool {
+		proctest.Until(t, "the flight", func() bool {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			return c.flights["a"] != nil && c.flights["a"].waiting == 3
@@ -217,13 +217,13 @@ func TestTheLastToLeaveEndsTheFlight(t *testing.T) {
 		cancel()
 		wg.Wait()
 	}
-	until(t, "the children's end", func() bool { return c.compiling.idle() == 3 })
+	proctest.Until(t, "the children's end", func() bool { return c.compiling.idle() == 3 })
 }
 
 func TestCompilingKeepsNoDescriptors(t *testing.T) {
 	c := newCompiler(t, Config{AtOnce: 2})
 	file := fileOf(t, moduletest.Hello("x"))
-	before := descriptors(t)
+	before := proctest.Descriptors(t)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -236,14 +236,5 @@ func TestCompilingKeepsNoDescriptors(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	until(t, "descriptors to be closed", func() bool { return descriptors(t) <= before })
-}
-
-func descriptors(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
+	proctest.Until(t, "descriptors to be closed", func() bool { return proctest.Descriptors(t) <= before })
 }

@@ -11,33 +11,24 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"syscall"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
-	"go.uber.org/goleak"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/guest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
 
-// TestMain serves as the children too.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		if mode, ok := modes[os.Args[1]]; ok {
-			syscall.Exit(mode(os.Args[2:])) // the race detector sleeps for a second in os.Exit
-		}
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { proctest.Main(m, modes) }
 
 // modes are what a child can do: the right thing, and all that it should not.
-var modes = map[string]func(args []string) int{
-	Mode:      func([]string) int { return Main() },
-	CheckMode: func([]string) int { return Main() },
-	"crash":   func([]string) int { panic("the compiler broke") },
-	"fatal": func([]string) int { // not to be recovered from
+var modes = proctest.Modes{
+	Mode:      Main,
+	CheckMode: Main,
+	"crash":   func() int { panic("the compiler broke") },
+	"fatal": func() int { // not to be recovered from
 		m := map[int]int{}
 		go func() {
 			for {
@@ -48,39 +39,39 @@ var modes = map[string]func(args []string) int{
 			m[2]++
 		}
 	},
-	"hang": func([]string) int {
+	"hang": func() int {
 		_, _ = os.NewFile(fdReport, "report").WriteString("begun")
 		for i := 0; ; i++ {
 			runtime.KeepAlive(i)
 		}
 	},
-	"silent": func([]string) int { return 0 },
-	"babble": func([]string) int {
+	"silent": func() int { return 0 },
+	"babble": func() int {
 		_, _ = os.NewFile(fdReport, "report").WriteString("{nonsense")
 		return 0
 	},
-	"huge": func([]string) int {
+	"huge": func() int {
 		_ = os.NewFile(fdReport, "report").Truncate(maxReport + 1)
 		return 0
 	},
-	"litter": func([]string) int { // leaves links and more in place of native code
+	"litter": func() int { // leaves links and more in place of native code
 		_, _ = os.NewFile(fdReport, "report").WriteString(`{"Facts":{}}`)
 		dir := fmt.Sprintf("/proc/self/fd/%d/%s", fdScratch, wholeDir)
 		_, _ = os.Mkdir(dir, 0o700), os.Symlink("/etc/passwd", dir+"/code")
 		return 0
 	},
-	"elsewhere": func([]string) int { // leads out of the scratch directory
+	"elsewhere": func() int { // leads out of the scratch directory
 		_, _ = os.NewFile(fdReport, "report").WriteString(`{"Facts":{}}`)
 		_ = os.Symlink("/etc/init.d", fmt.Sprintf("/proc/self/fd/%d/%s", fdScratch, wholeDir))
 		return 0
 	},
-	"nameless": func([]string) int { // leaves no code of the shell
+	"nameless": func() int { // leaves no code of the shell
 		_, _ = os.NewFile(fdReport, "report").WriteString(`{"Facts":{}}`)
 		dir := fmt.Sprintf("/proc/self/fd/%d/%s", fdScratch, wholeDir)
 		_, _ = os.Mkdir(dir, 0o700), os.WriteFile(dir+"/code", []byte("x"), 0o600)
 		return 0
 	},
-	"shellless": func([]string) int { // does it all, but says that there is no shell
+	"shellless": func() int { // does it all, but says that there is no shell
 		r, err := work()
 		if err != nil {
 			return fail(err)
@@ -91,7 +82,7 @@ var modes = map[string]func(args []string) int{
 		}
 		return 0
 	},
-	"tamper": func([]string) int { // writes to what it should only read
+	"tamper": func() int { // writes to what it should only read
 		for _, fd := range []int{fdRequest, fdModule} {
 			f, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", fd), os.O_WRONLY, 0)
 			if err == nil {
@@ -107,7 +98,7 @@ var modes = map[string]func(args []string) int{
 }
 
 // curious confines itself as a child does, and then tries what a module that has taken it over would.
-func curious([]string) int {
+func curious() int {
 	_, _ = io.Copy(io.Discard, os.NewFile(fdGo, "go"))
 	wall, err := confine(request{Memory: 1 << 40})
 	switch {
@@ -140,7 +131,7 @@ func second[T any](_ T, err error) error { return err }
 
 // load runs a module whose native code was made before, as a worker does: the module on its first
 // descriptor, the code on its second, of a name that is its argument.
-func load(args []string) int {
+func load() int {
 	wasm, err := readAll(os.NewFile(3, "module"))
 	if err != nil {
 		return fail(err)
@@ -150,7 +141,7 @@ func load(args []string) int {
 		return fail(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	at := filepath.Join(dir, args[0])
+	at := filepath.Join(dir, os.Args[2])
 	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
 		return fail(err)
 	}

@@ -130,17 +130,3 @@ func (q *queue) next(p place) int {
 	}
 	return smallest
 }
-
-// length returns how many wait.
-func (q *queue) length() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.waiting)
-}
-
-// idle returns how many places are free, of both kinds.
-func (q *queue) idle() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.free[ordinary] + q.free[quick]
-}

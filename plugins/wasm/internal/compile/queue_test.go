@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
 // join has somebody wait, or fails the test.
@@ -114,7 +115,7 @@ func TestWhoDoesNotWaitAnyMoreIsDropped(t *testing.T) {
 		_, err := q.enter(ctx, 1, false)
 		done <- err
 	}()
-	until(t, "somebody who waits", func() bool { return q.length() == 1 })
+	proctest.Until(t, "somebody who waits", func() bool { return q.length() == 1 })
 	cancel()
 	if err := <-done; !errors.Is(err, context.Canceled) || q.length() != 0 {
 		t.Errorf("got %v, and %d wait", err, q.length())
@@ -147,10 +148,10 @@ func TestACompilationThatNobodyWantsLosesItsTurn(t *testing.T) {
 			}
 		})
 	}
-	until(t, "one flight for all", func() bool { return c.compiling.length() == 1 })
+	proctest.Until(t, "one flight for all", func() bool { return c.compiling.length() == 1 })
 	cancel()
 	crowd.Wait()
-	until(t, "its end", func() bool { return c.compiling.length() == 0 })
+	proctest.Until(t, "its end", func() bool { return c.compiling.length() == 0 })
 }
 
 // No place is lost or given twice, whatever happens at once.
@@ -208,7 +209,7 @@ func TestWhatIsSlowIsBegunAgain(t *testing.T) {
 	if first := <-told; !first.Deferred || first.OK {
 		t.Errorf("told of %+v", first)
 	}
-	until(t, "it to wait", func() bool { return c.compiling.length() == 1 })
+	proctest.Until(t, "it to wait", func() bool { return c.compiling.length() == 1 })
 	c.compiling.leave(p)
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -225,7 +226,7 @@ func TestWhatIsOnlyTooLargeIsNotBegunAgain(t *testing.T) {
 	if _, err := c.compiling.enter(t.Context(), 0, false); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), proctest.Patience)
 	defer cancel()
 	if _, err := c.Compile(ctx, fileOf(t, moduletest.CompileBomb(100)), options()); limitOf(err) != LimitFile {
 		t.Errorf("error %v", err)

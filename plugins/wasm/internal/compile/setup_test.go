@@ -8,12 +8,10 @@ import (
 	"time"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wasi"
 )
-
-// patience bounds what a test waits for.
-const patience = 60 * time.Second
 
 func newSpawner(t testing.TB) *spawn.Spawner {
 	t.Helper()
@@ -35,7 +33,7 @@ func newCompiler(t testing.TB, c Config) *Compiler {
 	if c.Scratch == "" {
 		c.Scratch = filepath.Join(t.TempDir(), "scratch")
 	}
-	if raced {
+	if proctest.Raced {
 		c.Limits.Data = 1 << 60
 	}
 	compiler, err := New(c)
@@ -108,8 +106,8 @@ func start(t testing.TB, s *spawn.Spawner, derived, native *os.File, name string
 	}
 	select {
 	case <-p.Done():
-	case <-time.After(patience):
-		p.Stop(patience)
+	case <-time.After(proctest.Patience):
+		p.Stop(proctest.Patience)
 		t.Fatal("the process that loads does not end")
 	}
 	text := make([]byte, 1<<16)
@@ -117,12 +115,16 @@ func start(t testing.TB, s *spawn.Spawner, derived, native *os.File, name string
 	return string(text[:n]), p.Exit()
 }
 
-// until waits for cond.
-func until(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("still waiting for %s", what)
-		}
-	}
+// length returns how many wait.
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
+}
+
+// idle returns how many places are free, of both kinds.
+func (q *queue) idle() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.free[ordinary] + q.free[quick]
 }

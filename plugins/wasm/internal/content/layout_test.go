@@ -79,21 +79,24 @@ func isLayoutError(err error, want string) bool {
 	return errors.As(err, new(*LayoutError)) && strings.Contains(err.Error(), want)
 }
 
+// badLayouts are layouts by name, and what the error says of each.
+type badLayouts map[string]badLayout
+
+type badLayout struct {
+	layout artifact
+	want   string
+}
+
+func (all badLayouts) add(name, want string, build func(a artifact)) {
+	a := newArtifact()
+	build(a)
+	all[name] = badLayout{a, want}
+}
+
 // hostile are layouts that must not be taken, and what is said of them.
-func hostile() map[string]struct {
-	a    artifact
-	want string
-} {
-	type c = struct {
-		a    artifact
-		want string
-	}
-	cases := map[string]c{}
-	add := func(name, want string, build func(a artifact)) {
-		a := newArtifact()
-		build(a)
-		cases[name] = c{a, want}
-	}
+func hostile() badLayouts {
+	cases := badLayouts{}
+	add := cases.add
 	add("no mark", "oci-layout is missing", func(a artifact) { delete(a.index(a.module(wasm, "wasip1")), "oci-layout") })
 	add("other version", `version "2.0.0"`, func(a artifact) {
 		a.index(a.module(wasm, "wasip1"))["oci-layout"] = []byte(`{"imageLayoutVersion":"2.0.0"}`)
@@ -123,20 +126,9 @@ func hostile() map[string]struct {
 }
 
 // forged are layouts whose blobs are not what their descriptors say.
-func forged() map[string]struct {
-	a    artifact
-	want string
-} {
-	type c = struct {
-		a    artifact
-		want string
-	}
-	cases := map[string]c{}
-	add := func(name, want string, build func(a artifact)) {
-		a := newArtifact()
-		build(a)
-		cases[name] = c{a, want}
-	}
+func forged() badLayouts {
+	cases := badLayouts{}
+	add := cases.add
 	add("manifest changed", "its digest is", func(a artifact) {
 		d := a.module(wasm, "wasip1")
 		blob := a["blobs/sha256/"+Digest(d["digest"].(string)).Hex()]
@@ -181,12 +173,9 @@ func forged() map[string]struct {
 
 func TestHostileLayoutsAreRefused(t *testing.T) {
 	s, dir := newStore(t, Options{})
-	for _, set := range []map[string]struct {
-		a    artifact
-		want string
-	}{hostile(), forged()} {
+	for _, set := range []badLayouts{hostile(), forged()} {
 		for name, c := range set {
-			for form, path := range map[string]string{"directory": c.a.directory(t), "archive": c.a.archive(t, name > "n")} {
+			for form, path := range map[string]string{"directory": c.layout.directory(t), "archive": c.layout.archive(t, name > "n")} {
 				t.Run(name+" in a "+form, func(t *testing.T) {
 					if d, err := s.FromLayout(t.Context(), path, ""); !isLayoutError(err, c.want) {
 						t.Errorf("%v, %v; want %q", d, err, c.want)

@@ -7,15 +7,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
-func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == "endless-put" {
-		endlessPut(os.Args[2])
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { proctest.Main(m, proctest.Modes{"endless-put": endlessPut}) }
 
 func newStore(t *testing.T, o Options) (*Store, string) {
 	t.Helper()

@@ -6,28 +6,13 @@ import (
 	"encoding/json"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 
-	"go.uber.org/goleak"
-
-	"github.com/soltihq/solti-host/plugins/wasm/internal/compile"
-	"github.com/soltihq/solti-host/plugins/wasm/internal/pool"
-	"github.com/soltihq/solti-host/plugins/wasm/internal/worker"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/child"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
-// TestMain serves as the children too.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 2 {
-		switch os.Args[1] { // the race detector sleeps for a second in os.Exit
-		case compile.Mode, compile.CheckMode:
-			syscall.Exit(compile.Main())
-		case pool.Mode:
-			syscall.Exit(worker.Main())
-		}
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { proctest.Main(m, child.Modes()) }
 
 // roomy are settings that leave a child with the race detector enough memory.
 const roomy = `"compile": {"memory": 1099511627776}`

@@ -9,15 +9,13 @@ import (
 	"path/filepath"
 	"testing"
 
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == "fence" {
-		os.Exit(fenced(os.Args[2], os.Args[3]))
-	}
-	goleak.VerifyTestMain(m)
+	proctest.Main(m, proctest.Modes{"fence": func() int { return fenced(os.Args[2], os.Args[3]) }})
 }
 
 // around forbids this process every file but those below a directory, which it may read, and returns the version

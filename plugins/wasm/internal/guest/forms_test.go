@@ -14,6 +14,7 @@ import (
 	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/module"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wasi"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
@@ -101,9 +102,7 @@ func TestFormsAgree(t *testing.T) {
 		"loops": moduletest.CompileBomb(40), "branches": moduletest.BranchBomb(200),
 	}
 	for _, kind := range moduletest.Traps() {
-		if kind != "unaligned_atomic" { // needs threads, which are refused
-			guests["trap "+kind] = moduletest.Trap(kind)
-		}
+		guests["trap "+kind] = moduletest.Trap(kind)
 	}
 	for name, wasm := range guests {
 		t.Run(name, func(t *testing.T) { agree(t, wasm, "a", "b c") })
@@ -113,7 +112,7 @@ func TestFormsAgree(t *testing.T) {
 // So do programs of real compilers: the examples in the languages whose toolchain is there, which is Go's always,
 // and the computation that the gauge measures.
 func TestFormsOfProgramsAgree(t *testing.T) {
-	if testing.Short() || raced {
+	if testing.Short() || proctest.Raced {
 		t.Skip("needs a Go toolchain; the race detector takes minutes to compile what that makes")
 	}
 	dir := t.TempDir()

@@ -1,19 +1,10 @@
 package image
 
 import (
-	"os"
-	"syscall"
 	"testing"
 
-	"go.uber.org/goleak"
-
-	"github.com/soltihq/solti-host/plugins/wasm/internal/compile"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/child"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
-// TestMain serves as the children that compile too.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && (os.Args[1] == compile.Mode || os.Args[1] == compile.CheckMode) {
-		syscall.Exit(compile.Main()) // the race detector sleeps for a second in os.Exit
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { proctest.Main(m, child.Modes()) }

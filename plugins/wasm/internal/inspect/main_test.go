@@ -1,17 +1,10 @@
 package inspect
 
 import (
-	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
-	"github.com/soltihq/solti-host/plugins/wasm/internal/compile"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/child"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
-func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && (os.Args[1] == compile.Mode || os.Args[1] == compile.CheckMode) {
-		os.Exit(compile.Main())
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { proctest.Main(m, child.Modes()) }

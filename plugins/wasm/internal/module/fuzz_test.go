@@ -18,7 +18,7 @@ func seeds(f *testing.F) {
 	f.Add([]byte(mt.Preamble))
 	f.Add([]byte(mt.ComponentPreamble))
 	f.Add(mt.Hello("hello"))
-	f.Add(mt.Trap("unaligned_atomic"))
+	f.Add(mt.Trap(mt.UnalignedAtomic))
 	for _, build := range hostileOf {
 		f.Add(build(5))
 	}

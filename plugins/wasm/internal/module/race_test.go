@@ -1,6 +1,11 @@
-//go:build race
-
 package module_test
 
-// raced says that the race detector makes everything many times slower.
-const raced = true
+import (
+	"testing"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
+)
+
+func TestWithoutTheRaceDetector(t *testing.T) {
+	proctest.WithoutRace(t, "TestGoModuleHasFewSegmentsAndDoesTheSame/compiler")
+}

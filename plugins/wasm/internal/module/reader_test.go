@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
 )
 
 func TestIntegersAreReadBack(t *testing.T) {
@@ -14,10 +16,10 @@ func TestIntegersAreReadBack(t *testing.T) {
 			t.Fatalf("%d: %v", u, r.err)
 		}
 		i := rapid.Int64().Draw(t, "i")
-		if r := over(signed(i)); r.int(64, "x") != i || !r.ok() || r.more() {
+		if r := over(moduletest.Int(i)); r.int(64, "x") != i || !r.ok() || r.more() {
 			t.Fatalf("%d: %v", i, r.err)
 		}
-		if r := over(signed(i)); i >= -1<<32 && i < 1<<32 != (r.int(33, "x") == i && r.ok()) {
+		if r := over(moduletest.Int(i)); (i >= -1<<32 && i < 1<<32) != (r.int(33, "x") == i && r.ok()) {
 			t.Fatalf("%d as 33 bits: %v", i, r.err)
 		}
 		small := rapid.Int32().Draw(t, "small")
@@ -42,7 +44,8 @@ func TestIntegersThatDoNotFit(t *testing.T) {
 		{"\x80", 32, false},
 		{"", 32, false},
 	} {
-		if r := over([]byte(c.bytes)); r.uint(c.bits, "x") == 0 && c.ok != r.ok() || c.ok != r.ok() {
+		r := over([]byte(c.bytes))
+		if r.uint(c.bits, "x"); c.ok != r.ok() {
 			t.Errorf("% x: %v", c.bytes, r.err)
 		}
 	}
@@ -70,14 +73,3 @@ func TestIntegersThatDoNotFit(t *testing.T) {
 }
 
 func over(b []byte) *reader { return &reader{b: b, end: len(b)} }
-
-func signed(v int64) (out []byte) {
-	for {
-		b := byte(v & 0x7f)
-		v >>= 7
-		if v == 0 && b&0x40 == 0 || v == -1 && b&0x40 != 0 {
-			return append(out, b)
-		}
-		out = append(out, b|0x80)
-	}
-}

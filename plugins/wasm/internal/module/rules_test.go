@@ -43,26 +43,53 @@ func TestModulesThatAreTaken(t *testing.T) {
 	}
 }
 
-func TestReasonsToRefuse(t *testing.T) {
-	exports := func(names ...string) func(*mt.Module) {
-		return func(m *mt.Module) {
-			f := m.Func(nil, nil, nil, "")
-			for _, name := range names {
-				m.Export(name, f)
-			}
+// A refusal is a module, the rules that it breaks, and what its reasons say.
+type refusal struct {
+	name  string
+	rules module.Rules
+	build func(*mt.Module)
+	want  []string
+}
+
+func (c refusal) check(t *testing.T) {
+	t.Helper()
+	var m mt.Module
+	c.build(&m)
+	c.rules.Imports = offered
+	got := refusals(t, m.Bytes(), c.rules)
+	if len(got) != len(c.want) {
+		t.Errorf("%s: refused for %q, want %q", c.name, got, c.want)
+		return
+	}
+	for i, want := range c.want {
+		if !strings.Contains(got[i], want) || strings.ContainsAny(got[i], "\n\x1b") {
+			t.Errorf("%s: reason %q, want %q", c.name, got[i], want)
 		}
 	}
-	imports := func(module, name string, params, results []mt.Type) func(*mt.Module) {
-		return func(m *mt.Module) { m.Import(module, name, params, results); exports("_start")(m) }
+}
+
+// exports builds a function that is exported under these names.
+func exports(names ...string) func(*mt.Module) {
+	return func(m *mt.Module) {
+		f := m.Func(nil, nil, nil, "")
+		for _, name := range names {
+			m.Export(name, f)
+		}
 	}
-	plain := func(module, name string) func(*mt.Module) { return imports(module, name, nil, nil) }
-	four := []mt.Type{mt.I32, mt.I32, mt.I32, mt.I32}
-	for _, c := range []struct {
-		name  string
-		rules module.Rules
-		build func(*mt.Module)
-		want  []string
-	}{
+}
+
+// imports builds a program that imports a function.
+func imports(module, name string, params, results []mt.Type) func(*mt.Module) {
+	return func(m *mt.Module) { m.Import(module, name, params, results); exports("_start")(m) }
+}
+
+func plain(module, name string) func(*mt.Module) { return imports(module, name, nil, nil) }
+
+// four are the parameters of some functions.
+var four = []mt.Type{mt.I32, mt.I32, mt.I32, mt.I32}
+
+func TestLimitsAndEntriesThatAreRefused(t *testing.T) {
+	for _, c := range []refusal{
 		{"bytes", module.Rules{MaxBytes: 10}, exports("_start"), []string{"is 36 bytes, and 10 bytes are allowed"}},
 		{"body", module.Rules{MaxBody: 1}, exports("_start"), []string{`its function "_start" of 2 bytes, and 1 bytes are allowed`}},
 		{"memory", module.Rules{MemoryPages: 32}, func(m *mt.Module) { m.Memory(mt.Limits{Min: 8192}); exports("_start")(m) },
@@ -84,6 +111,13 @@ func TestReasonsToRefuse(t *testing.T) {
 			m.ExportRaw("_start", 2, 0)
 		}, []string{`exports "_start" as a memory`}},
 		{"many entries", module.Rules{}, exports("a", "b", "c", "d", "e", "f", "g", "h", "i", "j"), []string{`"h" and 2 more`}},
+	} {
+		c.check(t)
+	}
+}
+
+func TestImportsThatAreRefused(t *testing.T) {
+	for _, c := range []refusal{
 		{"unknown import", module.Rules{}, plain("x", "y"), []string{"imports x.y: nobody offers that here"}},
 		{"hostile name", module.Rules{}, plain("x", "\n\x1b[31m"+strings.Repeat("a", 500)), []string{`imports x.\n\x1b[31maaa`}},
 		{"wrong signature", module.Rules{}, imports(mt.Preview1, "fd_write", nil, nil), []string{"its signature is (), and should be (i32,i32,i32,i32)->i32"}},
@@ -106,6 +140,13 @@ func TestReasonsToRefuse(t *testing.T) {
 			m.ImportMemory("env", "memory", mt.Limits{})
 			exports("_start")(m)
 		}, []string{"bring its own memory"}},
+	} {
+		c.check(t)
+	}
+}
+
+func TestFeaturesThatAreRefused(t *testing.T) {
+	for _, c := range []refusal{
 		{"tail calls", module.Rules{}, func(m *mt.Module) { m.Func(nil, nil, nil, mt.TailCall(0)); exports("_start")(m) },
 			[]string{"add tailCall to the task's features"}},
 		{"threads", module.Rules{Features: []module.Feature{module.TailCall}}, func(m *mt.Module) {
@@ -119,19 +160,7 @@ func TestReasonsToRefuse(t *testing.T) {
 			plain("env", "x")(m)
 		}, []string{"1 bytes", "exceptions", "env.x", "128 KiB"}},
 	} {
-		var m mt.Module
-		c.build(&m)
-		c.rules.Imports = offered
-		got := refusals(t, m.Bytes(), c.rules)
-		if len(got) != len(c.want) {
-			t.Errorf("%s: refused for %q, want %q", c.name, got, c.want)
-			continue
-		}
-		for i, want := range c.want {
-			if !strings.Contains(got[i], want) || strings.ContainsAny(got[i], "\n\x1b") {
-				t.Errorf("%s: reason %q, want %q", c.name, got[i], want)
-			}
-		}
+		c.check(t)
 	}
 }
 
@@ -187,13 +216,18 @@ func TestExplosivesAreRefused(t *testing.T) {
 
 // Real programs carry less than a byte of them is allowed to.
 func TestRealProgramsCarryLittle(t *testing.T) {
+	programs := 0
 	for _, file := range modulesBelow(t, engineDir(t)) {
 		facts, err := module.Inspect(read(t, file))
 		if err != nil || facts.Functions == 0 || len(facts.Features) > 0 {
 			continue
 		}
+		programs++
 		if most := uint64(max(facts.LargestBody, 4<<10)); facts.MostCarried > most || facts.Variables > uint64(facts.Bytes)+1<<17 {
 			t.Errorf("%s of %d bytes, largest function %d: carries %d, declares %d", file, facts.Bytes, facts.LargestBody, facts.MostCarried, facts.Variables)
 		}
+	}
+	if programs < 100 {
+		t.Errorf("only %d programs were looked at", programs)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
 // Nothing but the process's own limits stops it: it dies of them, and takes the process along.
@@ -75,11 +76,11 @@ func TestCompileBombGrowsFasterThanItsSize(t *testing.T) {
 		g := guest{wasm: moduletest.CompileBomb(n)}
 		best := time.Hour
 		for range 2 {
-			began := threadTime(t)
+			began := proctest.ThreadTime(t)
 			if _, code, err := runHere(t, &g); code != 0 || err != nil {
 				t.Fatalf("%d loops: %d, %v", n, code, err)
 			}
-			best = min(best, threadTime(t)-began)
+			best = min(best, proctest.ThreadTime(t)-began)
 		}
 		return best
 	}

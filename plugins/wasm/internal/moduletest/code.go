@@ -10,26 +10,18 @@ const (
 	Else        Code = "\x05"
 	Return      Code = "\x0f"
 	Drop        Code = "\x1a"
-	Select      Code = "\x1b"
 	I32Eqz      Code = "\x45"
 	I32Eq       Code = "\x46"
-	I32Ne       Code = "\x47"
 	I32LtU      Code = "\x49"
 	I32Add      Code = "\x6a"
 	I32Sub      Code = "\x6b"
-	I32Mul      Code = "\x6c"
 	I32DivS     Code = "\x6d"
-	I32And      Code = "\x71"
-	I32Xor      Code = "\x73"
 	I32Shl      Code = "\x74"
-	I32Rotl     Code = "\x77"
 	I32TruncF32 Code = "\xa8" // i32.trunc_f32_s
-	MemorySize  Code = "\x3f\x00"
 	MemoryGrow  Code = "\x40\x00"
 	MemoryFill  Code = "\xfc\x0b\x00"
 	MemoryCopy  Code = "\xfc\x0a\x00\x00"
 	NullFunc    Code = "\xd0\x70" // ref.null func
-	NullExtern  Code = "\xd0\x6f" // ref.null extern
 )
 
 // Block is a block without values; a branch to it leaves it.
@@ -71,9 +63,6 @@ func LocalTee(i uint32) Code { return "\x22" + u(i) }
 // GlobalGet pushes a global variable.
 func GlobalGet(i uint32) Code { return "\x23" + u(i) }
 
-// GlobalSet pops into a global variable.
-func GlobalSet(i uint32) Code { return "\x24" + u(i) }
-
 // I32Load loads from the address on the stack plus offset.
 func I32Load(offset uint32) Code { return "\x28\x02" + u(offset) }
 
@@ -100,9 +89,6 @@ func MemoryInit(segment uint32) Code { return "\xfc\x08" + u(segment) + "\x00" }
 
 // DataDrop gives up a passive data segment.
 func DataDrop(segment uint32) Code { return "\xfc\x09" + u(segment) }
-
-// TableGet pushes the reference at the index on the stack.
-func TableGet(table uint32) Code { return "\x25" + u(table) }
 
 // TableGrow takes a reference and a number of elements, and pushes the old size or -1.
 func TableGrow(table uint32) Code { return "\xfc\x0f" + u(table) }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -18,6 +17,8 @@ import (
 	"github.com/tetratelabs/wazero/experimental/sock"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
 const features = api.CoreFeaturesV2 | experimental.CoreFeaturesExtendedConst | experimental.CoreFeaturesTailCall |
@@ -62,7 +63,7 @@ func (g *guest) run(ctx context.Context) (code uint32, err error) {
 		module = module.WithFSConfig(wazero.NewFSConfig().WithReadOnlyDirMount(g.dir, "/"))
 	}
 	if g.listen {
-		ctx = sock.WithConfig(ctx, sock.NewConfig().WithTCPListener("127.0.0.1", freePort()))
+		ctx = sock.WithConfig(ctx, sock.NewConfig().WithTCPListener("127.0.0.1", 0))
 	}
 	_, err = r.InstantiateModule(ctx, compiled, module.WithName(""))
 	exit := (*sys.ExitError)(nil)
@@ -81,33 +82,19 @@ func runHere(t *testing.T, g *guest) (stdout string, code uint32, err error) {
 	return out.String(), code, err
 }
 
-func freePort() int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-// Variables that make the test binary a guest's process.
+// Variables that say what a guest's process has.
 const (
-	envGuest  = "SOLTI_TEST_GUEST"  // the file with the module
 	envListen = "SOLTI_TEST_LISTEN" // with a listener
 	envDir    = "SOLTI_TEST_DIR"    // with this directory
 	envData   = "SOLTI_TEST_DATA"   // so many MiB beyond what the process begins with
 	envFiles  = "SOLTI_TEST_FILES"  // at most so many files
 )
 
-func TestMain(m *testing.M) {
-	if file := os.Getenv(envGuest); file != "" {
-		os.Exit(guestMain(file))
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { proctest.Main(m, proctest.Modes{"guest": guestMain}) }
 
-func guestMain(file string) int {
-	wasm, err := os.ReadFile(file)
+// guestMain is a process that runs the guest in the file that it is given.
+func guestMain() int {
+	wasm, err := os.ReadFile(os.Args[2])
 	if err != nil {
 		panic(err)
 	}

@@ -54,8 +54,8 @@ func start(t *testing.T, wasm []byte, env ...string) *process {
 	if err := os.WriteFile(file, wasm, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: exec.Command(os.Args[0]), ended: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), append(env, envGuest+"="+file, "GORACE=atexit_sleep_ms=0")...)
+	p := &process{cmd: exec.Command(os.Args[0], "guest", file), ended: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr = &p.stderr
 	if _, err := p.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)

@@ -50,16 +50,19 @@ func list(what string) []byte {
 		I32Const(1)+I32Const(int32(out))+I32Const(1)+I32Const(scratch)+p.Call("fd_write")+Drop)
 }
 
-// Traps are the kinds of [Trap].
+// Traps are the kinds of [Trap] that need no feature.
 func Traps() []string {
 	return []string{
 		"unreachable", "memory_oob", "table_oob", "null_element", "indirect_type", "div_zero",
-		"int_overflow", "bad_conversion", "stack_overflow", "unaligned_atomic",
+		"int_overflow", "bad_conversion", "stack_overflow",
 	}
 }
 
+// UnalignedAtomic is the kind of [Trap] that needs the feature threads.
+const UnalignedAtomic = "unaligned_atomic"
+
 // Trap is a program that ends by a trap of this kind, in a function named "work" that _start calls.
-// unaligned_atomic needs the feature threads. Another kind panics.
+// A kind that is neither of [Traps] nor [UnalignedAtomic] panics.
 func Trap(kind string) []byte {
 	p := NewProgram(1)
 	p.Table(Funcref, Limits{Min: 2})
@@ -86,7 +89,7 @@ func Trap(kind string) []byte {
 		body = F32Const([4]byte{0, 0, 0xc0, 0x7f}) + I32TruncF32 + Drop
 	case "stack_overflow":
 		body = Call(work) + Nop
-	case "unaligned_atomic":
+	case UnalignedAtomic:
 		body = I32Const(2) + I32AtomicLoad() + Drop
 	default:
 		panic(fmt.Sprintf("moduletest: no trap %q", kind))

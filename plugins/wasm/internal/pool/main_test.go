@@ -3,26 +3,24 @@ package pool
 import (
 	"fmt"
 	"os"
-	"syscall"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/worker"
 )
 
-// TestMain serves as the workers too.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == Mode {
-		if _, err := os.Stat(os.Getenv("TMPDIR") + "/../deaf"); err == nil {
-			time.Sleep(time.Hour)
-		}
-		if _, err := os.Stat(os.Getenv("TMPDIR") + "/../broken"); err == nil {
-			fmt.Fprint(os.Stderr, "it broke")
-			syscall.Exit(4)
-		}
-		syscall.Exit(worker.Main()) // the race detector sleeps for a second in os.Exit
+func TestMain(m *testing.M) { proctest.Main(m, proctest.Modes{wire.Mode: work}) }
+
+// work is a worker, or one that is deaf or broken if a file beside its directory says so.
+func work() int {
+	if _, err := os.Stat(os.Getenv("TMPDIR") + "/../deaf"); err == nil {
+		time.Sleep(time.Hour)
 	}
-	goleak.VerifyTestMain(m)
+	if _, err := os.Stat(os.Getenv("TMPDIR") + "/../broken"); err == nil {
+		fmt.Fprint(os.Stderr, "it broke")
+		return 4
+	}
+	return worker.Main()
 }

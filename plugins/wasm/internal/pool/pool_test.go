@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
 
@@ -120,7 +121,7 @@ func TestRunTellsHowAWorkerEnded(t *testing.T) {
 			_, _, err := w.Run(wire.Job{}, &text{}, wire.Limit{})
 			end <- err
 		}()
-		until(t, "the guest", func() bool { return w.parent.Usage().PagesPeak > 0 })
+		proctest.Until(t, "the guest", func() bool { return w.parent.Usage().PagesPeak > 0 })
 		if ours {
 			w.Kill()
 		} else if err := unix.Kill(w.PID(), unix.SIGKILL); err != nil {
@@ -141,7 +142,7 @@ func TestRunTellsHowAWorkerEnded(t *testing.T) {
 func TestIdleWorkersEndInTime(t *testing.T) {
 	p := newPool(t, Options{Warm: 2, Idle: 50 * time.Millisecond})
 	p.mustTake(t, hello(t, "a"), "")
-	until(t, "workers in advance", func() bool { return p.Stats().Started == 3 })
+	proctest.Until(t, "workers in advance", func() bool { return p.Stats().Started == 3 })
 	p.idles(t, 0)
 }
 
@@ -191,17 +192,17 @@ func TestTakeEndsWithItsContext(t *testing.T) {
 	p := newPool(t, o)
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	begun := make(chan struct{})
+	taken := make(chan error, 1)
 	m := hello(t, "a")
 	go func() {
-		until(t, "the worker", func() bool { return m.held() > 0 })
-		close(begun)
-		cancel(cause)
+		_, err := p.Take(ctx, m, "")
+		taken <- err
 	}()
-	if _, err := p.Take(ctx, m, ""); !errors.Is(err, cause) {
+	proctest.Until(t, "the worker", func() bool { return m.held() > 0 })
+	cancel(cause)
+	if err := <-taken; !errors.Is(err, cause) {
 		t.Errorf("got %v", err)
 	}
-	<-begun
 	if _, err := p.Take(ctx, m, ""); !errors.Is(err, cause) {
 		t.Errorf("with a context that has ended: %v", err)
 	}
@@ -236,7 +237,7 @@ func TestCloseEndsRefills(t *testing.T) {
 	p.idles(t, 2)
 	touch(t, o.Temp, "deaf")
 	p.mustTake(t, m, "")
-	until(t, "a refill", func() bool { return m.held() > 0 })
+	proctest.Until(t, "a refill", func() bool { return m.held() > 0 })
 	p.Close()
 	p.Close()
 	if _, err := p.Take(t.Context(), m, ""); !errors.Is(err, ErrClosed) {

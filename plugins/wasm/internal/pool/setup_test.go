@@ -8,16 +8,13 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
-
-// patience bounds what a test waits for. It is long because machines can be busy.
-const patience = 90 * time.Second
 
 // A module is an image that counts who has it. Its workers compile it, which nothing bounds.
 type module struct {
@@ -131,21 +128,12 @@ func (p *Pool) mustRun(t *testing.T, w *Worker, last bool) {
 
 func (p *Pool) idles(t *testing.T, n int) {
 	t.Helper()
-	until(t, "the number of idle workers", func() bool { return p.Stats().Idle == n })
-}
-
-func until(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("still waiting for %s", what)
-		}
-	}
+	proctest.Until(t, "the number of idle workers", func() bool { return p.Stats().Idle == n })
 }
 
 func (w *Worker) mustEnd(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), proctest.Patience)
 	defer cancel()
 	if _, err := w.proc.Wait(ctx); err != nil {
 		t.Errorf("worker %d: %v", w.PID(), err)

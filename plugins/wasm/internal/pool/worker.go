@@ -15,9 +15,6 @@ import (
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
 
-// Mode is the argument that makes our binary a worker.
-const Mode = wire.Mode
-
 // reap is how long a dead worker may take to leave the process table before that is an error, and farewell how
 // long one may take to die that has closed its socket, before it is killed.
 const (
@@ -60,7 +57,7 @@ func start(ctx context.Context, s *spawn.Spawner, crew *crew, key, temp string, 
 	defer func() { _ = os.RemoveAll(own) }()
 	begun := time.Now()
 	proc, err := s.Start(&spawn.Command{
-		Args: []string{Mode}, Name: "solti-wasm-worker", Files: []*os.File{child},
+		Args: []string{wire.Mode}, Name: "solti-wasm-worker", Files: []*os.File{child},
 		Env:    []string{"GOMAXPROCS=1", "GOTRACEBACK=single", "TMPDIR=" + own},
 		Limits: []spawn.Limit{{Resource: unix.RLIMIT_CORE, Max: 0}},
 	})

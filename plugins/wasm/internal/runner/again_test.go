@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
 // bare is a command without memory, which therefore leaves no trace in figures: it neither grows nor opens
@@ -32,15 +33,15 @@ func TestGuestsThatLeaveNoTraceAreNotRunAgain(t *testing.T) {
 		r.want(t, failed, false, "cpu limit", "50ms")
 		notAgain(t, r)
 		r = s.build(t, inline(bare(moduletest.Forever(""), start))).start(t, nil)
-		until(t, "Started", r.begun)
+		proctest.Until(t, "Started", r.begun)
 		pid := r.pid(t)
 		before := ticks(t, pid)
-		until(t, "the guest to take processor time", func() bool { return ticks(t, pid) > before+10 })
+		proctest.Until(t, "the guest to take processor time", func() bool { return ticks(t, pid) > before+10 })
 		kill(t, pid, unix.SIGKILL)
 		r.finish(t).crashed(t, kills)
 		notAgain(t, r)
 	}
-	if raced {
+	if proctest.Raced {
 		return // workers have more memory than there is
 	}
 	grow := moduletest.Forever(moduletest.NullFunc + moduletest.I32Const(1<<20) + moduletest.TableGrow(0) + moduletest.Drop)

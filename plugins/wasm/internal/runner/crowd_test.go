@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
 )
 
 // crowd is how many attempts sleep at one time. SOLTI_LONG=1 takes 1000, which here, where workers are as large as
 // all the tests, takes 3 GB and half a minute; with the race detector there would be no end of it.
 func crowd() int {
-	if os.Getenv("SOLTI_LONG") == "" || raced {
+	if os.Getenv("SOLTI_LONG") == "" || proctest.Raced {
 		return 100
 	}
 	return 1000
@@ -68,7 +69,7 @@ func TestCrowdOfSleepersIsCanceled(t *testing.T) {
 				}
 			}
 			const each = 3 // a socket, the pipe of its stderr, the process; docs/wasm.md says so
-			if n := descriptors(t) - before.descriptors; n > each*len(sleepers) {
+			if n := proctest.Descriptors(t) - before.descriptors; n > each*len(sleepers) {
 				t.Errorf("%d descriptors for %d attempts", n, len(sleepers))
 			}
 			asleep := time.Now()
@@ -102,7 +103,7 @@ type remainder struct {
 func (s *subject) leaves(t *testing.T, before remainder) {
 	t.Helper()
 	left := s.left(t)
-	for deadline := time.Now().Add(patience); !left.within(before); left = s.left(t) {
+	for deadline := time.Now().Add(proctest.Patience); !left.within(before); left = s.left(t) {
 		if time.Now().After(deadline) {
 			t.Fatalf("left %+v, and before there was %+v", left, before)
 		}
@@ -118,7 +119,7 @@ func (a remainder) within(b remainder) bool {
 func (s *subject) left(t *testing.T) remainder {
 	t.Helper()
 	return remainder{
-		workers: len(workers(t)), descriptors: descriptors(t), goroutines: runtime.NumGoroutine(),
+		workers: len(workers(t)), descriptors: proctest.Descriptors(t), goroutines: runtime.NumGoroutine(),
 		files: files(t, s.state),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
 )
 
@@ -176,7 +177,7 @@ func TestSeededIsTheSameEveryTime(t *testing.T) {
 
 // settings returns what every subject is given.
 func (s *subject) settings() object {
-	if raced {
+	if proctest.Raced {
 		return object{"compile": object{"memory": "1024GiB"}}
 	}
 	return object{}

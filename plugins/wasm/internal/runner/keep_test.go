@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
 func list(t testing.TB, dir string) []os.DirEntry {
@@ -63,7 +64,7 @@ func TestFastIsInterpretedUntilItIsCompiled(t *testing.T) {
 	if r.fact("engine") != "interpreter" || r.fact("code") != "none" {
 		t.Errorf("the first time it is run by the %s with code from %s", r.fact("engine"), r.fact("code"))
 	}
-	until(t, "native code", func() bool {
+	proctest.Until(t, "native code", func() bool {
 		r := h.run(t)
 		r.succeeded(t, "fast")
 		return r.fact("engine") == "compiler"
@@ -72,13 +73,13 @@ func TestFastIsInterpretedUntilItIsCompiled(t *testing.T) {
 
 // What is slow or impossible to compile is not tried with every attempt.
 func TestFastGivesUpWhatCannotBeCompiled(t *testing.T) {
-	if raced {
+	if proctest.Raced {
 		t.Skip("limits of memory do not hold with the race detector")
 	}
 	s := newSubject(t, object{"compile": object{"memory": "128MiB"}})
 	h := s.build(t, inline(moduletest.BranchBomb(8000), object{"start": "fast"}))
 	h.run(t).want(t, succeeded, false)
-	until(t, "the end of the compilation", func() bool { return s.values(t)["compile_seconds_count result=failed"] == 1 })
+	proctest.Until(t, "the end of the compilation", func() bool { return s.values(t)["compile_seconds_count result=failed"] == 1 })
 	for range 3 {
 		r := h.run(t)
 		r.want(t, succeeded, false)
@@ -110,9 +111,9 @@ func TestNothingStaysOpen(t *testing.T) {
 	for range 3 {
 		round()
 	}
-	before := descriptors(t)
+	before := proctest.Descriptors(t)
 	for range 10 {
 		round()
 	}
-	until(t, "as many descriptors as before", func() bool { return descriptors(t) <= before+3 })
+	proctest.Until(t, "as many descriptors as before", func() bool { return proctest.Descriptors(t) <= before+3 })
 }

@@ -11,6 +11,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 	"github.com/soltihq/solti-host/sdk"
 )
@@ -88,9 +89,6 @@ func TestAttemptsAreCountedByTheirEnd(t *testing.T) {
 	s.step(t, "refused", inline([]byte("no module")), outcome("refused"))
 	s.step(t, "startFailed", object{"module": object{"digest": "sha256:" + strings.Repeat("0", 64)}}, outcome("startFailed"))
 	for _, kind := range moduletest.Traps() {
-		if kind == "unaligned_atomic" {
-			continue // needs threads, which are refused
-		}
 		told := kind
 		if kind == "null_element" {
 			told = "table_oob" // the engine does not tell them apart
@@ -125,7 +123,7 @@ func TestEndsOfWorkersAreCounted(t *testing.T) {
 	if kernelKills(t) == kills { // else nobody can tell who it was
 		s.moved(t, before, values{"attempts_total outcome=crashed": 1})
 	}
-	if raced {
+	if proctest.Raced {
 		return // limits of memory do not hold with the race detector
 	}
 	s.step(t, "outOfMemory", inline(moduletest.TableBomb()), values{"attempts_total outcome=outOfMemory": 1})

@@ -1,40 +1,20 @@
 package runner
 
 import (
-	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
-
-// cramped makes a cgroup with little memory, and returns what puts a process into it.
-func cramped(t *testing.T) func(pid int) {
-	t.Helper()
-	dir := filepath.Join("/sys/fs/cgroup/memory", fmt.Sprintf("solti-wasm-test-%d", os.Getpid()))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Skipf("no cgroup with a limit of memory is to be had: %v", err)
-	}
-	t.Cleanup(func() { _ = os.Remove(dir) })
-	if err := os.WriteFile(filepath.Join(dir, "memory.limit_in_bytes"), []byte("67108864"), 0o600); err != nil {
-		t.Skipf("no cgroup with a limit of memory is to be had: %v", err)
-	}
-	_ = os.WriteFile(filepath.Join(dir, "memory.swappiness"), []byte("0"), 0o600)
-	return func(pid int) {
-		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), fmt.Append(nil, pid), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 // What else runs may be the reason, so another attempt may end well.
 func TestAKillForWantOfMemoryIsToldAndNotFinal(t *testing.T) {
-	if raced {
+	if proctest.Raced {
 		t.Skip("the race detector needs more memory than the limit allows")
 	}
-	put := cramped(t)
+	put := proctest.Cramped(t)
 	s := newSubject(t, object{"workers": object{"warm": 1}})
 	h := s.build(t, inline(moduletest.Fill(200<<20)))
 	first := h.start(t, nil)

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
 )
 
@@ -38,9 +39,6 @@ func TestTrapsNameKindAndFunctions(t *testing.T) {
 	s := newSubject(t, nil)
 	told := map[string]string{"null_element": "table_oob"} // the engine does not tell them apart
 	for _, kind := range moduletest.Traps() {
-		if kind == "unaligned_atomic" {
-			continue // needs threads, which are refused
-		}
 		want := kind
 		if told[kind] != "" {
 			want = told[kind]
@@ -64,7 +62,7 @@ func TestTimeoutIsCancellation(t *testing.T) {
 		pid := r.pid(t)
 		r.stop(t, reason)
 		r.finish(t).want(t, canceled, false, "SIGKILL")
-		if alive(pid) {
+		if proctest.Alive(pid) {
 			t.Errorf("%v: worker %d is alive although its attempt has ended", reason, pid)
 		}
 		if r.stats.GetCpuTime().AsDuration() <= 0 {
@@ -99,7 +97,7 @@ func TestOutputLimits(t *testing.T) {
 		if n := len(r.output()); n != 96<<10 {
 			t.Errorf("%d bytes came, want 96 KiB", n)
 		}
-		if pid := r.pid(t); alive(pid) {
+		if pid := r.pid(t); proctest.Alive(pid) {
 			t.Errorf("worker %d is alive", pid)
 		}
 	})
@@ -125,7 +123,7 @@ func TestOutputLimits(t *testing.T) {
 }
 
 func TestOutOfMemory(t *testing.T) {
-	if raced {
+	if proctest.Raced {
 		t.Skip("with the race detector workers may have more memory than there is")
 	}
 	s := newSubject(t, nil)
@@ -169,7 +167,7 @@ func TestWorkerThatDiesBeforeTheGuestRanIsReplaced(t *testing.T) {
 		kill(t, pid, unix.SIGSTOP)
 	}
 	r := h.start(t, nil)
-	until(t, "Started", func() bool { return r.begun() })
+	proctest.Until(t, "Started", func() bool { return r.begun() })
 	first := r.pid(t)
 	kill(t, first, unix.SIGKILL)
 	r.finish(t).succeeded(t, "hello\n")

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
 )
 
@@ -28,7 +29,7 @@ func TestCanceledWhileCompiling(t *testing.T) {
 	compiling := func() bool {
 		return a.event("compiling") != nil && b.event("compiling") != nil && len(children(t, "compile")) == 1
 	}
-	until(t, "one compilation for both", compiling)
+	proctest.Until(t, "one compilation for both", compiling)
 	a.cancel(t)
 	if a.begun() {
 		t.Error("an attempt is said to have begun that was still compiling")
@@ -37,7 +38,7 @@ func TestCanceledWhileCompiling(t *testing.T) {
 		t.Error("the compilation ended although another attempt waits for it")
 	}
 	b.cancel(t)
-	until(t, "the end of the compilation", func() bool { return len(children(t, "compile")) == 0 })
+	proctest.Until(t, "the end of the compilation", func() bool { return len(children(t, "compile")) == 0 })
 	s.run(t, inline(moduletest.Hello("on"))).succeeded(t, "on")
 }
 
@@ -47,10 +48,10 @@ func TestCanceledWhileQueued(t *testing.T) {
 	first.until(t, moduletest.Ready)
 	h := s.build(t, inline(moduletest.Hello("x")))
 	second := h.start(t, nil)
-	until(t, "its turn", func() bool { return second.event("queued") != nil })
+	proctest.Until(t, "its turn", func() bool { return second.event("queued") != nil })
 	second.cancel(t)
 	third := h.start(t, nil)
-	until(t, "its turn", func() bool { return third.event("queued") != nil })
+	proctest.Until(t, "its turn", func() bool { return third.event("queued") != nil })
 	if third.begun() || len(workers(t)) != 1 {
 		t.Error("an attempt has begun that is to wait")
 	}
@@ -66,7 +67,7 @@ func TestCanceledWhileAWorkerLoads(t *testing.T) {
 	stopped := make(map[int]bool)
 	for range 20 { // it is a matter of luck whether the worker is caught before it is ready
 		r := h.start(t, nil)
-		until(t, "a worker", func() bool {
+		proctest.Until(t, "a worker", func() bool {
 			for _, pid := range workers(t) {
 				if unix.Kill(pid, unix.SIGSTOP) == nil {
 					stopped[pid] = true
@@ -84,7 +85,7 @@ func TestCanceledWhileAWorkerLoads(t *testing.T) {
 		r.finish(t)
 	}
 	for pid := range stopped {
-		if alive(pid) {
+		if proctest.Alive(pid) {
 			t.Errorf("worker %d is left behind", pid)
 		}
 	}
@@ -97,12 +98,12 @@ func TestCanceledWhileAWorkerLoads(t *testing.T) {
 func TestCanceledWhileOutputIsPaced(t *testing.T) {
 	s := newSubject(t, nil)
 	r := s.build(t, inline(say(strings.Repeat("x", 200<<10)), output("1MiB", "1KiB", "block"))).start(t, nil)
-	until(t, "output", func() bool { return r.output() != "" })
+	proctest.Until(t, "output", func() bool { return r.output() != "" })
 	pid := r.pid(t)
-	until(t, "the guest's end", func() bool { return !alive(pid) })
+	proctest.Until(t, "the guest's end", func() bool { return !proctest.Alive(pid) })
 	began := time.Now()
 	r.cancel(t)
-	if took := time.Since(began); took > patience/2 {
+	if took := time.Since(began); took > proctest.Patience/2 {
 		t.Errorf("it took %v to end", took)
 	}
 	if n := len(r.output()); n != 200<<10 {
@@ -115,7 +116,7 @@ func TestCloseDuringAnAttempt(t *testing.T) {
 	looping := s.build(t, inline(moduletest.Loop())).start(t, nil)
 	looping.until(t, moduletest.Ready)
 	compiling := s.build(t, inline(slowToCompile())).start(t, nil)
-	until(t, "the compilation", func() bool { return len(children(t, "compile")) == 1 })
+	proctest.Until(t, "the compilation", func() bool { return len(children(t, "compile")) == 1 })
 	if err := s.runner.Close(); err != nil {
 		t.Error(err)
 	}

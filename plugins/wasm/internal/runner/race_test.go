@@ -1,6 +1,13 @@
-//go:build race
-
 package runner
 
-// raced says that the race detector is on: processes need gigabytes of data for it.
-const raced = true
+import (
+	"testing"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
+)
+
+func TestWithoutTheRaceDetector(t *testing.T) {
+	proctest.WithoutRace(t, "TestOutOfMemory", "TestBombsAreContained", "TestFastGivesUpWhatCannotBeCompiled",
+		"TestWorkerRetires/after_growth", "TestEndsOfWorkersAreCounted", "TestGuestsThatLeaveNoTraceAreNotRunAgain",
+		"TestAKillForWantOfMemoryIsToldAndNotFinal")
+}

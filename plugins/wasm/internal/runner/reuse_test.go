@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
 )
 
@@ -28,11 +29,11 @@ func TestAttemptsShareAWorkerOnlyIfAsked(t *testing.T) {
 		t.Error("two tasks share a worker")
 	}
 	h.release(t)
-	until(t, "the end of the released task's worker", func() bool { return !alive(pid) })
+	proctest.Until(t, "the end of the released task's worker", func() bool { return !proctest.Alive(pid) })
 
 	apart := s.build(t, inline(moduletest.Hello(""), nil))
 	first := apart.run(t).pid(t)
-	if alive(first) || apart.run(t).pid(t) == first {
+	if proctest.Alive(first) || apart.run(t).pid(t) == first {
 		t.Error("a worker served two attempts of a task that did not ask for that")
 	}
 }
@@ -60,7 +61,7 @@ func TestWorkerRetires(t *testing.T) {
 		h := s.build(t, inline(moduletest.Trap("unreachable"), reused))
 		one, two := h.run(t), h.run(t)
 		two.want(t, failed, true, "trap unreachable")
-		if one.pid(t) == two.pid(t) || alive(one.pid(t)) {
+		if one.pid(t) == two.pid(t) || proctest.Alive(one.pid(t)) {
 			t.Error("a worker went on after a trap")
 		}
 	})
@@ -73,7 +74,7 @@ func TestWorkerRetires(t *testing.T) {
 			r.stop(t, pluginv1.StopReason_STOP_REASON_CANCEL)
 			r.finish(t).want(t, canceled, false)
 			pids[r.pid(t)] = true
-			if alive(r.pid(t)) {
+			if proctest.Alive(r.pid(t)) {
 				t.Errorf("worker %d is alive", r.pid(t))
 			}
 		}
@@ -82,7 +83,7 @@ func TestWorkerRetires(t *testing.T) {
 		}
 	})
 	t.Run("after growth", func(t *testing.T) {
-		if raced {
+		if proctest.Raced {
 			t.Skip("the race detector takes memory of its own")
 		}
 		h := s.build(t, inline(moduletest.MemoryBomb(), reused, object{"limits": object{"memory": "128MiB"}}))
@@ -121,5 +122,5 @@ func TestReuseKeepsToItsMounts(t *testing.T) {
 	if pids[0] != pids[1] || pids[2] != pids[3] || pids[1] == pids[2] || pids[3] == pids[4] {
 		t.Errorf("workers %v, want one for each time that the directory stayed the same", pids)
 	}
-	until(t, "the end of the workers of former mounts", func() bool { return !alive(pids[0]) && !alive(pids[2]) })
+	proctest.Until(t, "the end of the workers of former mounts", func() bool { return !proctest.Alive(pids[0]) && !proctest.Alive(pids[2]) })
 }

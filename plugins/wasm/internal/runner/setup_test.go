@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,14 +19,12 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/workload"
 	"github.com/soltihq/solti-host/sdk"
 	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
 	taskv1 "github.com/soltihq/solti-host/shared/proto/solti/task/v1"
 )
-
-// patience bounds what a test waits for. It is long because machines can be busy.
-const patience = 90 * time.Second
 
 // object is JSON in the making.
 type object = map[string]any
@@ -49,7 +46,7 @@ func newSubject(t testing.TB, settings object) *subject {
 func newSubjectIn(t testing.TB, state string, settings object) *subject {
 	t.Helper()
 	s := &subject{runner: New("v1.2.3", hclog.NewNullLogger()), state: state}
-	if raced { // children need gigabytes of data for the race detector
+	if proctest.Raced { // children need gigabytes of data for the race detector
 		compile, _ := settings["compile"].(object)
 		settings = with(settings, object{"compile": with(compile, object{"memory": "1024GiB"})})
 	}
@@ -66,7 +63,7 @@ func newSubjectIn(t testing.TB, state string, settings object) *subject {
 // close ends the runner as a plugin does. Doing it twice is doing it once.
 func (s *subject) close(t testing.TB) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), proctest.Patience)
 	defer cancel()
 	if err := errors.Join(s.service.Close(ctx), s.runner.Close()); err != nil {
 		t.Error(err)
@@ -228,7 +225,7 @@ func (r *record) finish(t testing.TB) *record {
 	t.Helper()
 	select {
 	case <-r.done:
-	case <-time.After(patience):
+	case <-time.After(proctest.Patience):
 		t.Fatalf("run %s does not end; so far: %s", r.id, r.describe())
 	}
 	if r.err != nil {
@@ -241,7 +238,7 @@ func (r *record) finish(t testing.TB) *record {
 func (r *record) stop(t testing.TB, reason pluginv1.StopReason) {
 	t.Helper()
 	_, err := r.subject.service.StopTask(t.Context(), &pluginv1.StopTaskRequest{
-		RunId: r.id, Reason: reason, Grace: durationpb.New(patience),
+		RunId: r.id, Reason: reason, Grace: durationpb.New(proctest.Patience),
 	})
 	if err != nil {
 		t.Error(err)
@@ -276,7 +273,7 @@ func (r *record) missing() (n int64) {
 // until waits for text on stdout.
 func (r *record) until(t testing.TB, text string) {
 	t.Helper()
-	until(t, fmt.Sprintf("%q on stdout", text), func() bool {
+	proctest.Until(t, fmt.Sprintf("%q on stdout", text), func() bool {
 		select {
 		case <-r.done:
 			t.Fatalf("the run ended before it wrote %q: %s", text, r.describe())
@@ -284,16 +281,6 @@ func (r *record) until(t testing.TB, text string) {
 		}
 		return strings.Contains(r.output(), text)
 	})
-}
-
-// until waits for cond.
-func until(t testing.TB, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("still waiting for %s", what)
-		}
-	}
 }
 
 // pid returns the number of the worker in which the guest ran.
@@ -344,24 +331,4 @@ func (r *record) succeeded(t testing.TB, stdout string) {
 	if got := r.output(); got != stdout {
 		t.Errorf("stdout is %.200q, want %.200q", got, stdout)
 	}
-}
-
-// alive reports whether the process runs: a zombie does not.
-func alive(pid int) bool {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return false
-	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	return !strings.HasPrefix(rest, "Z") && !strings.HasPrefix(rest, "X")
-}
-
-// descriptors counts what this process has open.
-func descriptors(t testing.TB) int {
-	t.Helper()
-	list, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(list)
 }

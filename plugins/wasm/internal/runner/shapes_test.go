@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
 )
 
@@ -71,7 +72,7 @@ func beatOn(t *testing.T, all []*pulse) {
 	t.Helper()
 	for i, p := range all {
 		before := p.count()
-		until(t, "a sign of life of task "+strconv.Itoa(i), func() bool { return p.count() > before })
+		proctest.Until(t, "a sign of life of task "+strconv.Itoa(i), func() bool { return p.count() > before })
 	}
 }
 
@@ -104,7 +105,7 @@ func TestShapesAreCanceledWhileOthersAnswer(t *testing.T) {
 				a.finish(t).succeeded(t, strconv.Itoa(i))
 			}
 			r.cancel(t)
-			if alive(pid) {
+			if proctest.Alive(pid) {
 				t.Errorf("worker %d is alive although its attempt has ended", pid)
 			}
 			for i, a := range answers[5:] {

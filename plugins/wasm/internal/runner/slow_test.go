@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
 // aComponent is the beginning of one, which is enough to refuse it.
@@ -16,7 +17,7 @@ const aComponent = "\x00asm\x0d\x00\x01\x00"
 func (h handle) compiling(t *testing.T) *record {
 	t.Helper()
 	r := h.start(t, nil)
-	until(t, "the compilation", func() bool { return len(children(t, "compile")) == 1 })
+	proctest.Until(t, "the compilation", func() bool { return len(children(t, "compile")) == 1 })
 	return r
 }
 
@@ -80,26 +81,26 @@ func TestFastDoesNotWaitForTheCompiler(t *testing.T) {
 func TestFastUsesTheCodeThatWasMadeMeanwhile(t *testing.T) {
 	s := newSubject(t, object{"workers": object{"warm": 0}})
 	n := 1000
-	if raced {
+	if proctest.Raced {
 		n = 200
 	}
 	h := s.build(t, inline(moduletest.BranchBomb(n), object{"start": "fast"}))
 	r := h.start(t, nil)
 	var pid int
-	until(t, "the compilation", func() bool {
+	proctest.Until(t, "the compilation", func() bool {
 		for _, pid = range children(t, "compile") {
 			return unix.Kill(pid, unix.SIGSTOP) == nil
 		}
 		return false
 	})
 	r.finish(t).want(t, succeeded, false)
-	if !alive(pid) || r.fact("engine") != "interpreter" {
+	if !proctest.Alive(pid) || r.fact("engine") != "interpreter" {
 		t.Errorf("it was run by the %s", r.fact("engine"))
 	}
 	if err := unix.Kill(pid, unix.SIGCONT); err != nil {
 		t.Error(err)
 	}
-	until(t, "native code", func() bool {
+	proctest.Until(t, "native code", func() bool {
 		r := h.run(t)
 		r.want(t, succeeded, false)
 		return r.fact("engine") == "compiler"
@@ -111,13 +112,13 @@ func TestTooManyWaitToBeCompiled(t *testing.T) {
 	s := newSubject(t, object{"compile": object{"atOnce": 1, "queue": 1}})
 	start := func(n int) *record { return s.build(t, inline(moduletest.BranchBomb(8000+n))).start(t, nil) }
 	slow := []*record{start(0), start(1)} // in an ordinary place and in a quick one
-	until(t, "two compilations", func() bool { return len(children(t, "compile")) == 2 })
+	proctest.Until(t, "two compilations", func() bool { return len(children(t, "compile")) == 2 })
 	last := []*record{start(2), start(3)} // one of them may wait
 	select {
 	case <-last[0].done:
 	case <-last[1].done:
 		last[0], last[1] = last[1], last[0]
-	case <-time.After(patience):
+	case <-time.After(proctest.Patience):
 		t.Fatal("all of them wait")
 	}
 	last[0].finish(t).want(t, startFailed, false, "compile.queue")

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	pluginv1 "github.com/soltihq/solti-host/shared/proto/solti/plugin/v1"
 )
 
@@ -36,14 +37,14 @@ func TestExplosivesAreRefused(t *testing.T) {
 		bystander.run(t).succeeded(t, "here")
 		r.finish(t).want(t, startFailed, true, "because compiling takes")
 	}
-	if grown := memory(t) - before; grown > 128<<20 && !raced {
+	if grown := memory(t) - before; grown > 128<<20 && !proctest.Raced {
 		t.Errorf("this process has %d MiB more than before", grown>>20)
 	}
 }
 
 // Whatever a bomb takes, the plugin's own process does not.
 func TestBombsAreContained(t *testing.T) {
-	if raced {
+	if proctest.Raced {
 		t.Skip("limits of memory do not hold with the race detector")
 	}
 	dir := tree(t, nil)

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
 // begun reports whether the attempt has told that it started.
@@ -24,7 +26,7 @@ func (r *record) fact(name string) string {
 // warm waits until so many workers wait.
 func (s *subject) warm(t testing.TB, n int) {
 	t.Helper()
-	until(t, strconv.Itoa(n)+" idle workers", func() bool { return s.runner.engine.pool.Stats().Idle == n })
+	proctest.Until(t, strconv.Itoa(n)+" idle workers", func() bool { return s.runner.engine.pool.Stats().Idle == n })
 }
 
 // workers returns the living workers of this process, by their number.

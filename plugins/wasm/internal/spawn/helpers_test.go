@@ -1,19 +1,12 @@
 package spawn
 
 import (
-	"errors"
-	"os"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
-
-// patience bounds what a test waits for.
-const patience = 20 * time.Second
 
 func ptr(p *int) uintptr { return uintptr(unsafe.Pointer(p)) }
 
@@ -39,7 +32,7 @@ func start(t *testing.T, s *Spawner, cmd *Command) *Process {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if !p.Stop(patience) {
+		if !p.Stop(proctest.Patience) {
 			t.Errorf("child %d does not die", p.PID())
 		}
 	})
@@ -52,28 +45,8 @@ func end(t *testing.T, p *Process) Exit {
 	select {
 	case <-p.Done():
 		return p.Exit()
-	case <-time.After(patience):
+	case <-time.After(proctest.Patience):
 		t.Fatalf("child %d does not end", p.PID())
 		return Exit{}
-	}
-}
-
-// alive reports whether the process runs: a zombie does not.
-func alive(pid int) bool {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return false
-	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	return !strings.HasPrefix(rest, "Z") && !strings.HasPrefix(rest, "X") && !errors.Is(unix.Kill(pid, 0), unix.ESRCH)
-}
-
-// until waits for cond.
-func until(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("still waiting for %s", what)
-		}
 	}
 }

@@ -12,35 +12,28 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
-// TestMain serves as the children too.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		if mode, ok := modes[os.Args[1]]; ok {
-			syscall.Exit(mode(os.Args[2:])) // the race detector sleeps for a second in os.Exit
-		}
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { proctest.Main(m, modes) }
 
 // modes are what a child can do.
-var modes = map[string]func(args []string) int{
-	"exit": func(args []string) int {
-		fmt.Fprint(os.Stderr, strings.Join(args[1:], " "))
+var modes = proctest.Modes{
+	"exit": func() int {
+		fmt.Fprint(os.Stderr, strings.Join(os.Args[3:], " "))
 		var code int
-		_, _ = fmt.Sscan(args[0], &code)
+		_, _ = fmt.Sscan(os.Args[2], &code)
 		return code
 	},
-	"crash": func([]string) int { panic("the child broke") },
-	"block": func([]string) int {
+	"crash": func() int { panic("the child broke") },
+	"block": func() int {
 		for {
 			time.Sleep(time.Hour)
 		}
 	},
-	"flood": func([]string) int {
+	"flood": func() int {
 		fmt.Fprintln(os.Stderr, "BEGIN")
 		line := strings.Repeat("x", 1023) + "\n"
 		for range 1024 {
@@ -50,7 +43,7 @@ var modes = map[string]func(args []string) int{
 		return 0
 	},
 	"facts": facts,
-	"allocate": func([]string) int {
+	"allocate": func() int {
 		f := os.NewFile(FirstFile, "go")
 		_, _ = f.Read(make([]byte, 1))
 		block := make([]byte, 1<<30)
@@ -60,12 +53,12 @@ var modes = map[string]func(args []string) int{
 		runtime.KeepAlive(block)
 		return 0
 	},
-	"spin": func([]string) int {
+	"spin": func() int {
 		for i := 0; ; i++ {
 			runtime.KeepAlive(i)
 		}
 	},
-	"litter": func([]string) int { // leaves a process that has its standard error and its group
+	"litter": func() int { // leaves a process that has its standard error and its group
 		cmd := exec.Command("/bin/sleep", "3600")
 		cmd.Stderr = os.Stderr
 		if err := cmd.Start(); err != nil {
@@ -78,7 +71,7 @@ var modes = map[string]func(args []string) int{
 }
 
 // facts tells about itself on its first file.
-func facts([]string) int {
+func facts() int {
 	out := os.NewFile(FirstFile, "out")
 	fmt.Fprintf(out, "env %q\n", os.Environ())
 	fmt.Fprintf(out, "group %v\n", unix.Getpgrp() == os.Getpid())
@@ -94,7 +87,7 @@ func facts([]string) int {
 }
 
 // parent starts a child that blocks, tells its number, and waits to be killed.
-func parent([]string) int {
+func parent() int {
 	s, err := New(1)
 	if err != nil {
 		return 1

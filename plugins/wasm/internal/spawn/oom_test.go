@@ -1,15 +1,15 @@
 package spawn
 
 import (
-	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
 func TestAKillForWantOfMemoryIsOne(t *testing.T) {
@@ -54,26 +54,17 @@ func TestTheKernelIsNotAskedForEachOfMany(t *testing.T) {
 
 // TestTheKernelTellsOfItsKills has a cgroup's limit of memory end a child.
 func TestTheKernelTellsOfItsKills(t *testing.T) {
-	if raced {
+	if proctest.Raced {
 		t.Skip("the race detector needs more memory than the limit allows")
 	}
-	dir := filepath.Join("/sys/fs/cgroup/memory", fmt.Sprintf("solti-spawn-test-%d", os.Getpid()))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Skipf("no cgroup with a limit of memory is to be had: %v", err)
-	}
-	t.Cleanup(func() { _ = os.Remove(dir) })
-	if err := os.WriteFile(filepath.Join(dir, "memory.limit_in_bytes"), []byte("67108864"), 0o600); err != nil {
-		t.Skipf("no cgroup with a limit of memory is to be had: %v", err)
-	}
+	put := proctest.Cramped(t)
 	ours, theirs, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = ours.Close() }()
 	p := start(t, newSpawner(t), &Command{Args: []string{"allocate"}, Files: []*os.File{ours}})
-	if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), fmt.Append(nil, p.PID()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	put(p.PID())
 	_ = theirs.Close()
 	if e := end(t, p); !e.OOMKilled || e.OutOfMemory() || !strings.Contains(e.String(), "want of memory") {
 		t.Errorf("%s: %s", e, e.Stderr)

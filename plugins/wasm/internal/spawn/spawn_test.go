@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 )
 
 func TestExitTellsHowAChildEnded(t *testing.T) {
@@ -69,7 +70,7 @@ func TestKillEndsAChildAtOnce(t *testing.T) {
 	s := newSpawner(t)
 	for _, mode := range []string{"block", "spin"} {
 		p := start(t, s, &Command{Args: []string{mode}})
-		if !p.Stop(patience) {
+		if !p.Stop(proctest.Patience) {
 			t.Fatal("not stopped")
 		}
 		if e := p.Exit(); e.Signal != unix.SIGKILL || !e.Killed || e.Code != -1 || e.String() != "killed by SIGKILL" {
@@ -112,11 +113,11 @@ func TestWhatAChildLeavesDoesNotHoldItsEndUp(t *testing.T) {
 	if _, err := fmt.Sscan(e.Stderr, &pid); err != nil {
 		t.Fatalf("stderr %q", e.Stderr)
 	}
-	until(t, "the death of what the child left", func() bool { return !alive(pid) })
+	proctest.Until(t, "the death of what the child left", func() bool { return !proctest.Alive(pid) })
 }
 
 func TestLimitsAreInForceWhenStartReturns(t *testing.T) {
-	if raced {
+	if proctest.Raced {
 		t.Skip("the race detector needs more data than the limit allows")
 	}
 	s := newSpawner(t)
@@ -168,12 +169,12 @@ func TestChildrenDieWithTheirParent(t *testing.T) {
 		t.Fatal(err)
 	}
 	var pid int
-	if _, err := fmt.Sscan(line, &pid); err != nil || !alive(pid) {
+	if _, err := fmt.Sscan(line, &pid); err != nil || !proctest.Alive(pid) {
 		t.Fatalf("child %q, %v", line, err)
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	until(t, "the child's death", func() bool { return !alive(pid) })
+	proctest.Until(t, "the child's death", func() bool { return !proctest.Alive(pid) })
 }
 
 func TestCloseEndsWhatIsAlive(t *testing.T) {
@@ -198,7 +199,7 @@ func TestCloseEndsWhatIsAlive(t *testing.T) {
 
 func TestAFailedStartLeavesNothing(t *testing.T) {
 	s := newSpawner(t)
-	before := descriptors(t)
+	before := proctest.Descriptors(t)
 	for range 10 {
 		if _, err := s.Start(&Command{Path: "/does/not/exist"}); !errors.Is(err, unix.ENOENT) || !strings.Contains(err.Error(), "/does/not/exist") {
 			t.Errorf("error %v", err)
@@ -207,14 +208,14 @@ func TestAFailedStartLeavesNothing(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	}
-	if after := descriptors(t); after != before {
+	if after := proctest.Descriptors(t); after != before {
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 }
 
 func TestManyAtOnce(t *testing.T) {
 	s := newSpawner(t)
-	before := descriptors(t)
+	before := proctest.Descriptors(t)
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
@@ -223,20 +224,11 @@ func TestManyAtOnce(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if !p.Stop(patience) {
+			if !p.Stop(proctest.Patience) {
 				t.Error("not stopped")
 			}
 		})
 	}
 	wg.Wait()
-	until(t, "descriptors to be closed", func() bool { return descriptors(t) <= before })
-}
-
-func descriptors(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(entries)
+	proctest.Until(t, "descriptors to be closed", func() bool { return proctest.Descriptors(t) <= before })
 }

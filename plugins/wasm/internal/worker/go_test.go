@@ -2,29 +2,13 @@ package worker_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
-
-// probe builds the Go program in testdata for WASI.
-func probe(t *testing.T) []byte {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "probe.wasm")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", path, "./testdata/probe")
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "GOFLAGS=", "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build for wasip1: %v\n%s", err, out)
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 func directory(t *testing.T, path string) *os.File {
 	t.Helper()
@@ -39,11 +23,11 @@ func directory(t *testing.T, path string) *os.File {
 // TestGoProgram runs what Go's own library does with WASI: files, directories, time, stdin, panics. The
 // checks are in the program.
 func TestGoProgram(t *testing.T) {
-	if raceEnabled {
+	if proctest.Raced {
 		t.Skip("compiling takes a minute with the race detector")
 	}
 	within(t)
-	i := compiled(t, probe(t))
+	i := compiled(t, proctest.GoModule(t, "./testdata/probe", "-ldflags=-s -w"))
 	t.Run("files", func(t *testing.T) { goFiles(t, i) })
 	t.Run("same job, same bytes", func(t *testing.T) { goSameBytes(t, i) })
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/moduletest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/spawn"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
@@ -69,7 +70,7 @@ func TestRecursionIsATrap(t *testing.T) {
 }
 
 func TestTableBombEndsTheWorkerAlone(t *testing.T) {
-	if raceEnabled {
+	if proctest.Raced {
 		t.Skip("the race detector takes so much memory that there is no limit")
 	}
 	within(t)

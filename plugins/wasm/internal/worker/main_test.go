@@ -1,33 +1,26 @@
 package worker_test
 
 import (
-	"os"
 	"testing"
 
-	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/worker"
 )
 
-// Arguments with which the test binary is a worker, and one that may not execute what it has written.
-const (
-	mode   = "worker"
-	denied = "denied"
-)
+// denied makes the test binary a worker that may not execute what it has written.
+const denied = "denied"
 
 // exitNotDenied says that the kernel does not know how to forbid that.
 const exitNotDenied = 75
 
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == denied {
+	proctest.Main(m, proctest.Modes{wire.Mode: worker.Main, denied: func() int {
 		if unix.Prctl(unix.PR_SET_MDWE, unix.PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) != nil {
-			os.Exit(exitNotDenied)
+			return exitNotDenied
 		}
-		os.Exit(worker.Main())
-	}
-	if len(os.Args) == 2 && os.Args[1] == mode {
-		os.Exit(worker.Main())
-	}
-	goleak.VerifyTestMain(m)
+		return worker.Main()
+	}})
 }

@@ -1,6 +1,11 @@
-//go:build race
-
 package worker_test
 
-// raceEnabled says that the binary is larger and slower than it will be.
-const raceEnabled = true
+import (
+	"testing"
+
+	"github.com/soltihq/solti-host/plugins/wasm/internal/proctest"
+)
+
+func TestWithoutTheRaceDetector(t *testing.T) {
+	proctest.WithoutRace(t, "TestGoProgram", "TestTableBombEndsTheWorkerAlone", "TestSleepersAreSmall")
+}

@@ -12,11 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/tetratelabs/wazero"
 
 	"github.com/soltihq/solti-host/plugins/wasm/internal/guest"
+	"github.com/soltihq/solti-host/plugins/wasm/internal/memfile"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/module"
 	"github.com/soltihq/solti-host/plugins/wasm/internal/wire"
 )
@@ -38,21 +37,11 @@ type image struct {
 // sealed puts bytes into a file that nobody can change.
 func sealed(tb testing.TB, b []byte) *os.File {
 	tb.Helper()
-	fd, err := unix.MemfdCreate("test", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	f, err := memfile.Of("test", b)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f := os.NewFile(uintptr(fd), "test")
 	tb.Cleanup(func() { f.Close() })
-	if _, err := f.Write(b); err != nil {
-		tb.Fatal(err)
-	}
-	if _, err := f.Seek(0, 0); err != nil {
-		tb.Fatal(err)
-	}
-	if _, err := unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_GROW|unix.F_SEAL_SHRINK); err != nil {
-		tb.Fatal(err)
-	}
 	return f
 }
 
@@ -101,7 +90,7 @@ func (i image) load(l wire.Load) wire.Load {
 // start starts a worker process.
 func start(tb testing.TB) *subject {
 	tb.Helper()
-	return startAs(tb, mode)
+	return startAs(tb, wire.Mode)
 }
 
 // startAs starts a worker process with another mode.

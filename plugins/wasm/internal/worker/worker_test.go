@@ -42,9 +42,6 @@ func TestExitCode(t *testing.T) {
 func TestTraps(t *testing.T) {
 	within(t)
 	for _, kind := range moduletest.Traps() {
-		if kind == "unaligned_atomic" { // threads are off
-			continue
-		}
 		t.Run(kind, func(t *testing.T) {
 			status, _, _ := run(t, moduletest.Trap(kind), wire.Load{}, wire.Job{})
 			want := wire.TrapKind(kind)

@@ -1,5 +1,0 @@
-//go:build !race
-
-package module_test
-
-const raced = false

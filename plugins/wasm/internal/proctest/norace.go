@@ -1,0 +1,6 @@
+//go:build !race
+
+package proctest
+
+// Raced says whether the race detector is on.
+const Raced = false

@@ -1,6 +1,0 @@
-//go:build !race
-
-package spawn
-
-// raced says that the race detector is on: it needs gigabytes of data of its own.
-const raced = false
